@@ -1,0 +1,27 @@
+"""The exceptions that callers may want to tell apart."""
+
+from __future__ import annotations
+
+
+class DataError(ValueError):
+    """The call was right, the data is not (a bad file, a label out of range, a broken chunk).
+
+    The command line exits with 1 for it and with 2 for any other ``ValueError``.
+    """
+
+
+class IncompleteEnsembleError(DataError):
+    """A store that still lacks samples, in a place where that cannot be passed over."""
+
+
+class IncompleteEnsembleWarning(UserWarning):
+    """An ensemble was opened while some of its samples were never written."""
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> ImportError:
+    """Return the one sentence said when an optional package is absent.
+
+    >>> str(missing_extra("matplotlib", "plot", "drawing pictures"))
+    "drawing pictures needs matplotlib: pip install 'mksdask[plot]'"
+    """
+    return ImportError(f"{purpose} needs {package}: pip install 'mksdask[{extra}]'")

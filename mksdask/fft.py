@@ -1,0 +1,206 @@
+"""Real and complex FFTs over the spatial axes; the only module that calls an FFT.
+
+SciPy is the default backend. ``benchmarks/fft_backends.py`` compares it with pyFFTW on 2D and 3D
+grids of prime and smooth sizes in both precisions: SciPy needs no planning (FFTW takes 0.2-5 s for
+each new block shape), is faster on prime sizes, and loses at most a third on powers of two, except
+for the small-batch two-dimensional inverse where FFTW is twice as fast. Choose pyFFTW with
+``use_backend("pyfftw")`` or ``MKSDASK_FFT=pyfftw`` when many blocks share one smooth shape.
+
+Every transform runs on one thread, because Dask already runs one task a core; ``threads(n)``
+raises it for work that is not inside a Dask graph.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+from mksdask.errors import missing_extra
+
+BACKENDS = ("scipy", "pyfftw")
+
+_backend: ContextVar[str | None] = ContextVar("fft_backend", default=None)
+_threads: ContextVar[int] = ContextVar("fft_threads", default=1)
+_plans = threading.local()
+
+
+def rfftn(x: np.ndarray, axes: Sequence[int], s: Sequence[int] | None = None) -> np.ndarray:
+    """Half-spectrum transform of a real array over ``axes``; zero-padded to ``s`` if given.
+
+    X[k] = sum_x x[x] exp(-2 pi i k.x / N), the last of ``axes`` cut to N//2 + 1 frequencies.
+    float32 in gives complex64 out.
+
+    >>> rfftn(np.ones((1, 4)), axes=(1,)).real
+    array([[4., 0., 0.]])
+    """
+    if backend() == "pyfftw":
+        return _fftw("r2c", x, tuple(axes), None if s is None else tuple(s))
+    return scipy.fft.rfftn(x, s=s, axes=axes, workers=_threads.get())
+
+
+def irfftn(x: np.ndarray, s: Sequence[int], axes: Sequence[int]) -> np.ndarray:
+    """Inverse of :func:`rfftn` for real arrays of lengths ``s`` along ``axes``.
+
+    >>> irfftn(rfftn(np.arange(5.0), axes=(0,)), s=(5,), axes=(0,)).round(12)
+    array([0., 1., 2., 3., 4.])
+    """
+    if backend() == "pyfftw":
+        return _fftw("c2r", x, tuple(axes), tuple(s))
+    return scipy.fft.irfftn(x, s=s, axes=axes, workers=_threads.get())
+
+
+def fftn(x: np.ndarray, axes: Sequence[int], s: Sequence[int] | None = None) -> np.ndarray:
+    """Full complex transform over ``axes``, for complex bases.
+
+    >>> fftn(np.ones(2), axes=(0,)).real
+    array([2., 0.])
+    """
+    if backend() == "pyfftw":
+        return _fftw("forward", x, tuple(axes), None if s is None else tuple(s))
+    return scipy.fft.fftn(x, s=s, axes=axes, workers=_threads.get())
+
+
+def ifftn(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+    """Inverse of :func:`fftn`.
+
+    >>> ifftn(fftn(np.arange(3.0), axes=(0,)), axes=(0,)).real.round(12)
+    array([0., 1., 2.])
+    """
+    if backend() == "pyfftw":
+        return _fftw("backward", x, tuple(axes), None)
+    return scipy.fft.ifftn(x, axes=axes, workers=_threads.get())
+
+
+def next_fast_len(n: int) -> int:
+    """Smallest length >= n whose real transform is quick.
+
+    >>> next_fast_len(101)
+    108
+    """
+    return int(scipy.fft.next_fast_len(n, real=True))
+
+
+def backend() -> str:
+    """Name of the backend in use: the innermost :func:`use_backend`, else ``MKSDASK_FFT``.
+
+    >>> backend() in BACKENDS
+    True
+    """
+    return _backend.get() or _checked_backend(os.environ.get("MKSDASK_FFT", "scipy"))
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Transform with ``"scipy"`` or ``"pyfftw"`` inside the ``with`` block, on this thread.
+
+    Dask's worker threads and processes do not see the choice of the thread that submits work: set
+    the environment variable ``MKSDASK_FFT`` to switch them.
+
+    >>> with use_backend("scipy"):
+    ...     backend()
+    'scipy'
+    """
+    token = _backend.set(_checked_backend(name))
+    try:
+        yield
+    finally:
+        _backend.reset(token)
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Let one transform use ``n`` threads inside the ``with`` block, on this thread only.
+
+    >>> with threads(2):
+    ...     rfftn(np.ones(4), axes=(0,)).shape
+    (3,)
+    """
+    if n < 1:
+        raise ValueError(f"n is {n}; wanted a number of threads of at least 1")
+    token = _threads.set(n)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
+
+
+def _checked_backend(name: str) -> str:
+    if name not in BACKENDS:
+        raise ValueError(f"FFT backend {name!r} is unknown; choose one of {BACKENDS}")
+    if name == "pyfftw":
+        try:
+            import pyfftw  # noqa: F401
+        except ImportError:
+            raise missing_extra("pyfftw", "fftw", "the pyfftw FFT backend") from None
+    return name
+
+
+def _fftw(
+    kind: str, x: np.ndarray, axes: tuple[int, ...], s: tuple[int, ...] | None
+) -> np.ndarray:
+    """Transform through a plan made once a thread, shape and precision.
+
+    A plan owns its input and output buffers, so it must not be shared between threads; the copies
+    in and out keep results independent of the next call.
+    """
+    real = np.float32 if x.dtype in (np.float32, np.complex64) else np.float64
+    complex_ = np.result_type(real, np.complex64)
+    axes = tuple(a % x.ndim for a in axes)
+    logical = list(x.shape)
+    if s is not None:
+        for a, n in zip(axes, s, strict=True):
+            logical[a] = n
+    half = list(logical)
+    if kind in ("r2c", "c2r"):
+        half[axes[-1]] = logical[axes[-1]] // 2 + 1
+    key = (kind, tuple(logical), np.dtype(real).char, axes, _threads.get())
+    cache = _plans.__dict__.setdefault("cache", {})
+    if key not in cache:
+        cache[key] = _new_plan(kind, tuple(logical), tuple(half), real, complex_, axes)
+    plan = cache[key]
+    target = plan.input_array
+    if x.shape == target.shape:
+        target[...] = x
+    else:
+        target[...] = 0
+        overlap = tuple(slice(0, min(a, b)) for a, b in zip(x.shape, target.shape, strict=True))
+        target[overlap] = x[overlap]
+    plan.execute()
+    if kind in ("c2r", "backward"):
+        scale = 1.0 / np.prod([logical[a] for a in axes])
+        return plan.output_array * real(scale)
+    return plan.output_array.copy()
+
+
+def _new_plan(
+    kind: str,
+    logical: tuple[int, ...],
+    half: tuple[int, ...],
+    real: Any,
+    complex_: Any,
+    axes: tuple[int, ...],
+) -> Any:
+    import pyfftw
+
+    shapes = {
+        "r2c": ((logical, real), (half, complex_)),
+        "c2r": ((half, complex_), (logical, real)),
+        "forward": ((logical, complex_), (logical, complex_)),
+        "backward": ((logical, complex_), (logical, complex_)),
+    }
+    (in_shape, in_dtype), (out_shape, out_dtype) = shapes[kind]
+    return pyfftw.FFTW(
+        pyfftw.empty_aligned(in_shape, in_dtype),
+        pyfftw.empty_aligned(out_shape, out_dtype),
+        axes=axes,
+        direction="FFTW_FORWARD" if kind in ("r2c", "forward") else "FFTW_BACKWARD",
+        flags=("FFTW_MEASURE",),
+        threads=_threads.get(),
+    )

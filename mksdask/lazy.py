@@ -1,0 +1,225 @@
+"""Lift a NumPy kernel over the chunks of labelled, Dask or plain arrays.
+
+This is the only module that knows how Dask maps blocks. Everything else is a function of one
+block of samples, which it hands to :func:`lift`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+ArrayLike = Any
+Kernel = Callable[..., np.ndarray]
+
+
+def lift(
+    kernel: Kernel,
+    *arrays: ArrayLike,
+    dims: Sequence[Sequence[str]],
+    out_dims: Sequence[str],
+    dtype: Any,
+    sizes: Mapping[str, int] | None = None,
+    whole: Collection[str] = (),
+    coords: Mapping[str, Any] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+) -> ArrayLike:
+    """Apply ``kernel`` to every block of ``arrays``, lazily, one task a block.
+
+    Dimensions found both in an input and in ``out_dims`` are *mapped*: they may be chunked, and
+    the kernel sees one chunk of them at a time. Every other input dimension, and any named in
+    ``whole``, reaches the kernel whole. ``out_dims`` found in no input are new.
+
+    Parameters
+    ----------
+    kernel
+        ``kernel(block_1, block_2, ..., **kwargs) -> block``: NumPy in, NumPy out, with axes in
+        the order of ``dims`` and ``out_dims``.
+    arrays
+        ``xarray.DataArray`` (transposed to ``dims``), Dask or NumPy arrays (axes taken to be
+        ``dims``).
+    dims
+        For each array, the names of its axes as the kernel wants them.
+    out_dims
+        Names of the axes of the result.
+    dtype
+        Of the result.
+    sizes
+        Lengths of the new dimensions, and of mapped ones that are ``whole`` if they change.
+    whole
+        Dimensions the kernel needs in one piece although they are also in the result.
+    coords, attrs, name
+        Added to a DataArray result. Coordinates of the inputs that still fit are kept.
+    kwargs
+        Keyword arguments of the kernel, the same for every block.
+
+    Returns
+    -------
+    The kind of array that came in: DataArray if any input is one, else Dask if any is, else
+    NumPy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fractions = lift(
+    ...     lambda phase: (phase == 1).mean(axis=(1, 2))[:, None],
+    ...     xr.DataArray(np.eye(4, dtype=int)[None], dims=("sample", "x", "y")).chunk(sample=1),
+    ...     dims=[("sample", "x", "y")], out_dims=("sample", "state"), sizes={"state": 1},
+    ...     dtype=float)
+    >>> fractions.dims, float(fractions[0, 0])
+    (('sample', 'state'), 0.25)
+    """
+    sizes = dict(sizes or {})
+    plain = [_plain(a, d, f"array {i}") for i, (a, d) in enumerate(zip(arrays, dims, strict=True))]
+    extents = _extents(plain, dims)
+    labelled = [a for a in arrays if isinstance(a, xr.DataArray)]
+    result: ArrayLike
+    if any(isinstance(p, da.Array) for p in plain):
+        result = _blockwise(kernel, plain, dims, out_dims, dtype, sizes, whole, kwargs or {}, name)
+    else:
+        result = _run_kernel(kernel, len(out_dims), dtype, kwargs or {}, *plain)
+        expected = tuple(sizes.get(d, extents.get(d, -1)) for d in out_dims)
+        if result.shape != expected:
+            raise RuntimeError(f"kernel gave shape {result.shape}, promised {expected}")
+    if not labelled:
+        return result
+    out_coords = _kept_coords(labelled, out_dims, sizes)
+    out_coords.update(coords or {})
+    return xr.DataArray(result, dims=out_dims, coords=out_coords, attrs=attrs or {}, name=name)
+
+
+def is_lazy(data: ArrayLike) -> bool:
+    """Whether ``data`` is (or wraps) a Dask array.
+
+    >>> is_lazy(np.zeros(3)), is_lazy(da.zeros(3))
+    (False, True)
+    """
+    return isinstance(getattr(data, "data", data), da.Array) or isinstance(data, da.Array)
+
+
+def split_dims(data: xr.DataArray, dims: Collection[str]) -> list[str]:
+    """Those of ``dims`` along which ``data`` is stored in more than one chunk.
+
+    >>> split_dims(xr.DataArray(da.zeros((4, 4), chunks=(2, 4)), dims=("x", "y")), ("x", "y"))
+    ['x']
+    """
+    return [d for d in dims if data.chunks and len(data.chunksizes[d]) > 1]
+
+
+def _plain(array: ArrayLike, dims: Sequence[str], label: str) -> ArrayLike:
+    if isinstance(array, xr.DataArray):
+        if set(array.dims) != set(dims):
+            raise ValueError(
+                f"{array.name or label} has dims {tuple(map(str, array.dims))}; wanted {tuple(dims)}: "
+                "rename or select them"
+            )
+        data = array.transpose(*dims).data
+        return data if isinstance(data, da.Array) else np.asarray(data)
+    if array.ndim != len(dims):
+        raise ValueError(
+            f"{label} has {array.ndim} axes of shape {array.shape}; wanted {len(dims)}: {tuple(dims)}"
+        )
+    return array
+
+
+def _extents(plain: Sequence[ArrayLike], dims: Sequence[Sequence[str]]) -> dict[str, int]:
+    extents: dict[str, int] = {}
+    for array, names in zip(plain, dims, strict=True):
+        for d, n in zip(names, array.shape, strict=True):
+            if extents.setdefault(d, n) != n:
+                raise ValueError(
+                    f"dimension {d!r} has length {n} in one array and {extents[d]} in another: "
+                    "select the same entries in both"
+                )
+    return extents
+
+
+def _run_kernel(
+    kernel: Kernel, ndim: int, dtype: Any, kwargs: Mapping[str, Any], *blocks: np.ndarray
+) -> np.ndarray:
+    out = kernel(*blocks, **kwargs)
+    if out.ndim != ndim or out.dtype != dtype:
+        raise RuntimeError(
+            f"kernel gave {out.ndim} axes of {out.dtype}, promised {ndim} of {np.dtype(dtype)}"
+        )
+    return out
+
+
+class _BlockKernel:
+    """A kernel with its promise, as one picklable callable that Dask can tokenize."""
+
+    def __init__(self, kernel: Kernel, ndim: int, dtype: Any, kwargs: Mapping[str, Any]):
+        self.parts = (kernel, ndim, np.dtype(dtype), dict(kwargs))
+
+    def __call__(self, *blocks: np.ndarray) -> np.ndarray:
+        kernel, ndim, dtype, kwargs = self.parts
+        return _run_kernel(kernel, ndim, dtype, kwargs, *blocks)
+
+    def __dask_tokenize__(self) -> Any:
+        from dask.base import normalize_token
+
+        return normalize_token(("mksdask-kernel", self.parts))
+
+
+def _blockwise(
+    kernel: Kernel,
+    plain: Sequence[ArrayLike],
+    dims: Sequence[Sequence[str]],
+    out_dims: Sequence[str],
+    dtype: Any,
+    sizes: Mapping[str, int],
+    whole: Collection[str],
+    kwargs: Mapping[str, Any],
+    name: str | None,
+) -> da.Array:
+    inputs = {d for names in dims for d in names}
+    must_be_whole = {d for d in inputs if d not in out_dims} | set(whole)
+    operands: list[Any] = []
+    for array, names in zip(plain, dims, strict=True):
+        split = [
+            d
+            for axis, d in enumerate(names)
+            if d in must_be_whole and isinstance(array, da.Array) and array.numblocks[axis] > 1
+        ]
+        if split:
+            raise ValueError(
+                f"chunked along {split}, which this computation needs whole: "
+                f".chunk({{{', '.join(f'{d!r}: -1' for d in split)}}}) first"
+            )
+        operands += [array, tuple(names)]
+    return da.blockwise(
+        _BlockKernel(kernel, len(out_dims), dtype, kwargs),
+        tuple(out_dims),
+        *operands,
+        name=None,
+        token=name or getattr(kernel, "__name__", "kernel"),
+        dtype=np.dtype(dtype),
+        new_axes={d: sizes[d] for d in out_dims if d not in inputs},
+        adjust_chunks={d: (sizes[d],) for d in out_dims if d in inputs and d in sizes},
+        concatenate=True,
+        meta=np.empty((0,) * len(out_dims), dtype=dtype),
+    )
+
+
+def _kept_coords(
+    labelled: Sequence[xr.DataArray], out_dims: Sequence[str], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for array in labelled:
+        for key, coord in array.coords.items():
+            fits = all(d in out_dims and d not in sizes for d in coord.dims)
+            if not fits:
+                continue
+            seen = kept.setdefault(str(key), coord)
+            if key in array.dims and not seen.equals(coord):
+                raise ValueError(
+                    f"the {key!r} coordinates of the arrays differ: bring both into the same order, "
+                    f"for example with xarray.align(..., join='inner')"
+                )
+    return kept

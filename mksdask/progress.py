@@ -1,0 +1,140 @@
+"""Compute with a progress bar: threads and clusters, terminals and notebooks, silence in logs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from dask.callbacks import Callback
+
+
+def compute(*collections: Any, label: str = "", progress: bool | None = None) -> tuple[Any, ...]:
+    """Compute lazy collections together, watched by a progress bar.
+
+    Parameters
+    ----------
+    collections
+        Anything ``dask.compute`` takes: DataArrays, Datasets, Dask arrays, delayed values.
+    label
+        Shown before the bar.
+    progress
+        True or False to force the bar; by default it is shown on a terminal and in a notebook,
+        and not where output goes to a file. ``MKSDASK_PROGRESS=0`` in the environment silences it.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> compute(da.ones(4).sum(), progress=False)
+    (np.float64(4.0),)
+    """
+    if not wants_progress(progress):
+        return dask.compute(*collections)
+    client = _active_client()
+    if client is None:
+        with _TaskBar(label):
+            return dask.compute(*collections)
+    from distributed import progress as watch
+
+    if label and not _in_notebook():
+        print(label, file=sys.stderr)
+    futures = client.compute(list(collections))
+    watch(futures)
+    if not _in_notebook():
+        print(file=sys.stderr)
+    return tuple(client.gather(futures))
+
+
+@contextmanager
+def bar(total: int | None, label: str, progress: bool | None = None) -> Iterator[Any]:
+    """A progress bar moved by hand (``.update(n)``), for work that is not a Dask graph.
+
+    >>> with bar(3, "reading", progress=False) as b:
+    ...     b.update(3)
+    """
+    if not wants_progress(progress):
+        yield _Silent()
+        return
+    with _tqdm(total=total, desc=label or None) as shown:
+        yield shown
+
+
+def watched(items: Iterable[Any], label: str, progress: bool | None = None) -> Iterator[Any]:
+    """Iterate under a progress bar.
+
+    >>> list(watched([1, 2], "files", progress=False))
+    [1, 2]
+    """
+    total = len(items) if hasattr(items, "__len__") else None
+    with bar(total, label, progress) as shown:
+        for item in items:
+            yield item
+            shown.update(1)
+
+
+def wants_progress(progress: bool | None = None) -> bool:
+    """Whether a bar should be drawn here.
+
+    >>> wants_progress(True), wants_progress(False)
+    (True, False)
+    """
+    if progress is not None:
+        return progress
+    if os.environ.get("MKSDASK_PROGRESS", "") == "0":
+        return False
+    return _in_notebook() or bool(getattr(sys.stderr, "isatty", lambda: False)())
+
+
+class _Silent:
+    def update(self, n: int = 1) -> None:
+        """Do nothing."""
+
+
+class _TaskBar(Callback):
+    """One step of the bar for each finished task of a local Dask scheduler."""
+
+    def __init__(self, label: str):
+        super().__init__()
+        self.label = label
+        self.shown: Any = None
+
+    def _start_state(self, dsk: Mapping[Any, Any], state: Mapping[str, Any]) -> None:
+        # One computation may run several graphs; each gets a bar of its own length.
+        total = sum(len(state[k]) for k in ("ready", "waiting"))
+        self.shown = _tqdm(total=total, desc=self.label or None, unit="task")
+
+    def _posttask(self, key: Any, result: Any, dsk: Any, state: Any, worker_id: Any) -> None:
+        self.shown.update(1)
+
+    def _finish(self, dsk: Any, state: Any, errored: bool) -> None:
+        if self.shown is not None:
+            self.shown.close()
+
+
+def _tqdm(**kwargs: Any) -> Any:
+    if _in_notebook() and importlib.util.find_spec("ipywidgets"):
+        from tqdm.notebook import tqdm
+    else:
+        from tqdm import tqdm  # type: ignore[assignment]
+    return tqdm(**kwargs)
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _active_client() -> Any:
+    """The distributed client in use, without importing distributed when nobody has."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None or dask.config.get("scheduler", None) not in (None, "dask.distributed"):
+        return None
+    try:
+        return distributed.get_client()
+    except ValueError:
+        return None
