@@ -293,7 +293,9 @@ def _choose_chunks(ds: xr.Dataset, chunks: Mapping[str, int] | None, memory: int
                 f"{sorted(map(str, ds.dims))}"
             )
         return {d: min(int(n), ds.sizes[d]) for d, n in chunks.items()}
-    largest = max((ds[n] for n in _block_names(ds)), key=lambda v: v.size)
+    candidates = [ds[n] for n in _block_names(ds)]
+    lazy = [v for v in candidates if is_lazy(v.data)]
+    largest = max(lazy or candidates, key=lambda v: v.size)
     own = _regular_chunks(largest)
     if own is not None:
         voxels = int(np.prod([n for d, n in own.items() if d == SAMPLE or d in SPACE]))
