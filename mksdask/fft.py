@@ -142,9 +142,7 @@ def _checked_backend(name: str) -> str:
     return name
 
 
-def _fftw(
-    kind: str, x: np.ndarray, axes: tuple[int, ...], s: tuple[int, ...] | None
-) -> np.ndarray:
+def _fftw(kind: str, x: np.ndarray, axes: tuple[int, ...], s: tuple[int, ...] | None) -> np.ndarray:
     """Transform through a plan made once a thread, shape and precision.
 
     A plan owns its input and output buffers, so it must not be shared between threads; the copies

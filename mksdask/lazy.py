@@ -223,3 +223,32 @@ def _kept_coords(
                     f"for example with xarray.align(..., join='inner')"
                 )
     return kept
+
+
+def visit(array: da.Array, visitor: Callable[[np.ndarray, tuple[int, ...]], int]) -> da.Array:
+    """Call ``visitor(block, index)`` on every block, lazily: one integer a block.
+
+    For work with side effects, such as storing blocks; the result has the shape
+    ``array.numblocks``, so single blocks can be asked for by index.
+
+    >>> visit(da.ones((4, 2), chunks=(2, 2)), lambda block, index: index[0]).compute()
+    array([[0],
+           [1]])
+    """
+    return da.map_blocks(
+        _Visitor(visitor),
+        array,
+        dtype=np.int64,
+        chunks=tuple((1,) * n for n in array.numblocks),
+        meta=np.empty((0,) * array.ndim, dtype=np.int64),
+        name=None,
+        token="visit",
+    )
+
+
+class _Visitor:
+    def __init__(self, visitor: Callable[[np.ndarray, tuple[int, ...]], int]):
+        self.visitor = visitor
+
+    def __call__(self, block: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
+        return np.full((1,) * block.ndim, self.visitor(block, block_id), dtype=np.int64)
