@@ -94,6 +94,45 @@ def lift(
     return xr.DataArray(result, dims=out_dims, coords=out_coords, attrs=attrs or {}, name=name)
 
 
+def reduce_samples(
+    array: ArrayLike,
+    summarize: Callable[[np.ndarray], Any],
+    merge: Callable[[list[Any]], Any],
+    finish: Callable[[Any], np.ndarray],
+    *,
+    dtype: Any,
+) -> ArrayLike:
+    """Reduce the samples of ``array`` (dimension ``sample``, else axis 0), lazily, as a tree.
+
+    ``summarize(block)`` of each chunk, ``merge([summary, ...])`` of summaries in any grouping,
+    and ``finish(summary)`` at the end, which gives an array without the axis of samples. The other
+    axes may be chunked too. The result is of the kind that came in; coordinates that still fit
+    and attrs are kept.
+
+    >>> reduce_samples(da.ones((6, 2), chunks=(2, 1)), lambda block: block.sum(axis=0), sum,
+    ...                lambda total: total, dtype=float).compute()
+    array([6., 6.])
+    """
+    if isinstance(array, xr.DataArray):
+        rest = [d for d in array.dims if d != "sample"]
+        data = array.transpose("sample", *rest).data
+        reduced = reduce_samples(data, summarize, merge, finish, dtype=dtype)
+        kept = {k: c for k, c in array.coords.items() if set(c.dims) <= set(rest)}
+        return xr.DataArray(reduced, dims=rest, coords=kept, attrs=array.attrs, name=array.name)
+    if not isinstance(array, da.Array):
+        return finish(merge([summarize(np.asarray(array))]))
+    return da.reduction(
+        array,
+        chunk=_Summarize(summarize),
+        combine=_Merge(merge, None),
+        aggregate=_Merge(merge, finish),
+        axis=0,
+        concatenate=False,
+        dtype=np.dtype(dtype),
+        meta=np.empty((0,) * (array.ndim - 1), dtype=dtype),
+    )
+
+
 def is_lazy(data: ArrayLike) -> bool:
     """Whether ``data`` is (or wraps) a Dask array.
 
@@ -252,3 +291,23 @@ class _Visitor:
 
     def __call__(self, block: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
         return np.full((1,) * block.ndim, self.visitor(block, block_id), dtype=np.int64)
+
+
+class _Summarize:
+    def __init__(self, summarize: Callable[[np.ndarray], Any]):
+        self.summarize = summarize
+
+    def __call__(self, block: np.ndarray, axis: Any = None, keepdims: bool = True) -> Any:
+        return self.summarize(block)
+
+
+class _Merge:
+    def __init__(
+        self, merge: Callable[[list[Any]], Any], finish: Callable[[Any], np.ndarray] | None
+    ):
+        self.merge = merge
+        self.finish = finish
+
+    def __call__(self, parts: Any, axis: Any = None, keepdims: bool = True) -> Any:
+        merged = self.merge(parts if isinstance(parts, list) else [parts])
+        return merged if self.finish is None else self.finish(merged)
