@@ -192,7 +192,7 @@ def _partners(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _is_bounded(f: xr.DataArray) -> bool:
     boundary = f.attrs.get("boundary", ())
     periodic = len(boundary) > 0 and all(b == "periodic" for b in boundary)
-    return periodic and f.attrs.get("masked") is False
+    return periodic and not f.attrs.get("masked", True)
 
 
 def _violations(check: str, pair: str, excess: np.ndarray, tolerance: float) -> list[Violation]:

@@ -23,7 +23,7 @@ def test_labels():
     data = xr.DataArray(labels, dims=("sample", "x", "y", "z"), coords={"sample": list("abcde")})
     v = volume_fractions(data.transpose("x", "sample", "z", "y").chunk(sample=1), 3)
     assert v.dims == ("sample", "state")
-    assert v.sel(sample="c", state=1).item() == pytest.approx(counted[2, 1])
+    assert float(v.sel(sample="c", state=1)) == pytest.approx(counted[2, 1])
     np.testing.assert_allclose(volume_fractions(labels > 1, 2)[:, 1], counted[:, 2])
 
 

@@ -11,13 +11,13 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mksdask.bases import PrimitiveBasis
 from mksdask.statistics import (
     chord_length_distribution,
     lineal_path,
     two_point_statistics,
     volume_fractions,
 )
-from mksdask.bases import PrimitiveBasis
 
 
 def chords_of_line(line, periodic, include_cut):

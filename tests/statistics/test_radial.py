@@ -188,9 +188,7 @@ def test_end_to_end_from_labels():
     np.testing.assert_array_equal(g.pair_second, f.pair_second)
     eager = pair_correlation(two_point_statistics(phase, PrimitiveBasis(3), cutoff=3))
     np.testing.assert_allclose(g.compute(), eager, atol=1e-12)
-    np.testing.assert_allclose(
-        g.isel(radius=0, pair=0), (phase == 0).mean(("x", "y")), atol=1e-12
-    )
+    np.testing.assert_allclose(g.isel(radius=0, pair=0), (phase == 0).mean(("x", "y")), atol=1e-12)
 
 
 @pytest.mark.parametrize(
