@@ -8,7 +8,6 @@ of voxel pairs, they are rounded to the nearest integer, which makes them exact.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
 
 import numpy as np
 
@@ -16,10 +15,12 @@ from mksdask.bases import Basis
 from mksdask.statistics.lags import Axis
 from mksdask.statistics.pairs import WEIGHT, Pair
 from mksdask.statistics.spectrum import (
-    cropped_inverse,
-    cropped_inverse_complex,
+    complex_inverse_at,
+    correlation_at_lags,
+    cross_power,
     forward,
     negative_frequencies,
+    power,
 )
 
 # Single precision is enough to count voxel pairs up to this transform size: the worst structures
@@ -30,7 +31,7 @@ _SINGLE_PRECISION_VOXELS = 2**18
 _ROUNDING_MARGIN = 0.2
 
 # Transforms of a few samples at once, so that they and their products stay in the cache.
-_BATCH_BYTES = 2**21
+_BATCH_BYTES = 2**22
 
 
 def correlations(
@@ -88,20 +89,20 @@ def _sums(
 ) -> np.ndarray:
     fields = weighted_fields(block, weight, basis, terms, single)
     transformed = {h for term in terms for h in term if weight is not None or WEIGHT not in term}
-    spectra = {h: forward(fields[h], axes) for h in transformed}
+    sizes, lags = [axis.fft_size for axis in axes], [axis.lags for axis in axes]
+    spectra = {h: forward(fields[h], sizes) for h in transformed}
     out: list[np.ndarray] = []
     for a, b in terms:
         if weight is None and b == WEIGHT:
             out.append(box_sums(fields[a], axes))
         elif basis.is_complex:
-            mirrored = negative_frequencies(spectra[a], len(axes))
-            out.append(cropped_inverse_complex(mirrored * spectra[b], axes))
+            product = negative_frequencies(spectra[a]) * spectra[b]
+            out.append(complex_inverse_at(product, sizes, lags))
         elif a == b:
-            power = spectra[a].real ** 2 + spectra[a].imag ** 2
-            out.append(cropped_inverse(power, axes))
+            out.append(correlation_at_lags(power(spectra[a]), axes))
         else:
-            out.append(cropped_inverse(np.conj(spectra[a]) * spectra[b], axes))
-    shape = (len(block), *out[0].shape[1:])
+            out.append(correlation_at_lags(cross_power(spectra[a], spectra[b]), axes))
+    shape = (len(block), *(len(wanted) for wanted in lags))
     return np.stack([np.broadcast_to(o, shape) for o in out], axis=1)
 
 
@@ -131,32 +132,39 @@ def weighted_fields(
 
 
 def _indicator(block: np.ndarray, label: int, real: type) -> np.ndarray:
-    out = np.empty(block.shape, real)
+    out: np.ndarray = np.empty(block.shape, real)
     return np.equal(block, label, out=out)
 
 
-def box_sums(field: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
+def box_sums(
+    field: np.ndarray, axes: Sequence[Axis], starts: Sequence[int] | None = None
+) -> np.ndarray:
     """sum_s m[s] over the voxels s whose partner s + r lies inside the volume.
 
-    The correlation with a weight of 1 everywhere. Along a periodic axis every voxel has a partner;
-    along another one the sum lacks the r outermost layers of one side, so running sums of these
-    layers are all that is needed.
+    The correlation with a weight of 1 everywhere. Shape (samples, *space) to (samples, *lags), with
+    length 1 along periodic axes, where every voxel has a partner. ``starts`` places a ``field``
+    that is a part of the volume.
     """
-    lead = field.ndim - len(axes)
-    return reduce(
-        lambda sums, dim: _partnered(sums, axes[dim], lead + dim), range(len(axes)), field
-    )
+    periodic = tuple(dim for dim, axis in enumerate(axes, start=1) if axis.periodic)
+    sums = field.sum(axis=periodic, keepdims=True) if periodic else field
+    for dim, axis in enumerate(axes, start=1):
+        if not axis.periodic:
+            sums = _partnered(sums, axis, dim, starts[dim - 1] if starts else 0)
+    return sums
 
 
-def _partnered(field: np.ndarray, axis: Axis, dim: int) -> np.ndarray:
-    field = np.moveaxis(field, dim, 0)
-    total = field.sum(axis=0, dtype=np.float64)
-    out = np.empty((len(axis.lags), *total.shape), np.result_type(total, field))
-    out[:] = total
-    if not axis.periodic and axis.cutoff:
-        c = axis.cutoff
-        lost_last = np.cumsum(field[: -c - 1 : -1], axis=0, dtype=out.dtype)
-        lost_first = np.cumsum(field[:c], axis=0, dtype=out.dtype)
-        out[c + 1 :] -= lost_last
-        out[:c] -= lost_first[::-1]
+def _partnered(field: np.ndarray, axis: Axis, dim: int, start: int) -> np.ndarray:
+    """Sums along ``dim`` of the layers whose partner at each lag lies inside the volume.
+
+    These are all layers but the outermost ones on one side, so running sums of few layers do.
+    """
+    n = field.shape[dim]
+    layers = np.moveaxis(field, dim, 0)
+    n_lost_last = np.clip(start + n - axis.size + axis.lags, 0, n)
+    n_lost_first = np.clip(-axis.lags - start, 0, n)
+    out = np.broadcast_to(layers.sum(axis=0), (len(axis.lags), *layers.shape[1:])).copy()
+    for lost, outermost in ((n_lost_last, layers[::-1]), (n_lost_first, layers)):
+        if lost.any():
+            running = np.cumsum(outermost[: lost.max()], axis=0)
+            out[lost > 0] -= running[lost[lost > 0] - 1]
     return np.moveaxis(out, 0, dim)

@@ -124,6 +124,16 @@ def check_weights(mask: np.ndarray) -> None:
         raise DataError(f"mask has values from {low:g} to {high:g}; wanted all in [0, 1]")
 
 
+def checked_values(block: np.ndarray, weight: np.ndarray | None, basis: Basis) -> np.ndarray:
+    """``block`` with a harmless value where the mask says that there are no data."""
+    if weight is not None:
+        absent = np.broadcast_to(weight == 0, block.shape[: weight.ndim])
+        block = block.copy()
+        block[absent] = basis.filler
+    basis.check(block)
+    return block
+
+
 def kept_attrs(data: ArrayLike) -> dict[str, Any]:
     """Voxel size and unit of the data, which hold for their statistics as well."""
     attrs = getattr(data, "attrs", {})

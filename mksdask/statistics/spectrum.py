@@ -14,121 +14,155 @@ from mksdask.statistics.lags import Axis
 # one of its N log2 N steps (benchmarks/two_point.py, 51 and 128 voxels an axis, one core).
 _PRODUCTS_PER_FFT_STEP = 12
 
+# OpenBLAS multiplies on one thread up to this many products.
+_ONE_THREAD_PRODUCTS = 2**18
 
-def forward(fields: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
-    """Transform the trailing axes of ``fields``, zero-padded to their ``fft_size``.
+#: Real and imaginary part of a spectrum; no imaginary part if the spectrum is real.
+Parts = tuple[np.ndarray, np.ndarray | None]
 
-    Real fields give the half spectrum. One axis at a time, so that lines which are padding
-    altogether are not transformed.
+
+def forward(fields: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Transform the trailing axes of ``fields``, zero-padded to ``sizes``.
+
+    Real fields give the half spectrum. One axis at a time where there is padding, so that lines
+    which are padding altogether are not transformed.
     """
-    sizes = [axis.fft_size for axis in axes]
-    spatial = range(fields.ndim - len(axes), fields.ndim)
-    if fields.shape[-len(axes) :] == tuple(sizes):
-        transform = fft.fftn if np.iscomplexobj(fields) else fft.rfftn
-        return transform(fields, axes=tuple(spatial))
-    last = spatial[-1]
+    spatial = range(fields.ndim - len(sizes), fields.ndim)
     transform = fft.fftn if np.iscomplexobj(fields) else fft.rfftn
-    spectrum = transform(fields, axes=(last,), s=(sizes[-1],))
+    if fields.shape[-len(sizes) :] == tuple(sizes):
+        return transform(fields, axes=tuple(spatial))
+    spectrum = transform(fields, axes=(spatial[-1],), s=(sizes[-1],))
     for dim, n in zip(reversed(spatial[:-1]), reversed(sizes[:-1]), strict=True):
         spectrum = fft.fftn(spectrum, axes=(dim,), s=(n,))
     return spectrum
 
 
-def cropped_inverse(spectrum: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
-    """Real part of the correlation whose half spectrum is given, at the lags of ``axes``.
+def power(spectrum: np.ndarray) -> Parts:
+    """Spectrum of an autocorrelation: real, and without imaginary part."""
+    return spectrum.real**2 + spectrum.imag**2, None
 
-    c[r] = 1/N sum_k P[k] exp(2 pi i k.r / N). Shape (..., *half spectrum) to (..., *lags). A real
-    ``spectrum`` is that of an even correlation, half of whose lags are computed.
 
+def cross_power(first: np.ndarray, second: np.ndarray) -> Parts:
+    """Spectrum of sum_s a[s] b[s + r] from those of real a and b."""
+    product = np.conj(first) * second
+    return product.real.copy(), product.imag.copy()
+
+
+def correlation_at_lags(parts: Parts, axes: Sequence[Axis]) -> np.ndarray:
+    """Correlation whose half spectrum is given, at the lags of ``axes``."""
+    sizes, lags = [axis.fft_size for axis in axes], [axis.lags for axis in axes]
+    if parts[1] is not None or len(axes) == 1 or not _by_matrices_is_faster(sizes, lags):
+        return inverse_at(parts, sizes, lags)
+    # An autocorrelation is even: take r >= 0 along the first axis, and turn these lags around.
+    lags[0] = np.arange(axes[0].cutoff + 1)
+    half = inverse_at(parts, sizes, lags)
+    return with_negative_lags(half, half, axes)
+
+
+def inverse_at(parts: Parts, sizes: Sequence[int], lags: Sequence[np.ndarray]) -> np.ndarray:
+    """Real inverse transform of a half spectrum at a few points (``lags``) along each axis.
+
+    c[r] = 1/N sum_k P[k] exp(2 pi i k.r / N). Shape (samples, *half spectrum) to (samples, *lags).
     Few lags of many are had faster by products with the few rows of the transform's matrix than by
     a fast transform; which one is decided from the sizes.
     """
-    lead = spectrum.shape[: -len(axes)]
-    spectrum = spectrum.reshape(-1, *spectrum.shape[-len(axes) :])
-    few = _few_lags(axes)
-    out = (_by_matrices if few else _by_fft)(spectrum, tuple(axes))
-    return out.reshape(*lead, *out.shape[1:])
+    if not _by_matrices_is_faster(sizes, lags):
+        return _take(fft.irfftn(_joined(parts), s=sizes, axes=range(1, len(sizes) + 1)), lags)
+    for dim, (n, wanted) in enumerate(zip(sizes, lags, strict=True), start=1):
+        matrix = _half_rows if dim == len(sizes) else _rows
+        parts = _contract(parts, matrix(n, tuple(wanted.tolist()), parts[0].dtype), dim)
+    return parts[0]
 
 
-def _few_lags(axes: Sequence[Axis]) -> bool:
-    """Whether matrix products are estimated to beat the fast transform."""
-    products, points = 0.0, float(np.prod([axis.fft_size for axis in axes]))
+def complex_inverse_at(
+    spectrum: np.ndarray, sizes: Sequence[int], lags: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Complex inverse transform of a full spectrum at the points ``lags`` along each axis."""
+    return _take(fft.ifftn(spectrum, axes=range(1, len(sizes) + 1)), lags)
+
+
+def _by_matrices_is_faster(sizes: Sequence[int], lags: Sequence[np.ndarray]) -> bool:
+    products, points = 0.0, float(np.prod(sizes))
     steps = points * np.log2(max(points, 2))
-    for axis in axes:
-        products += points * len(axis.lags)
-        points *= len(axis.lags) / axis.fft_size
+    for n, wanted in zip(sizes, lags, strict=True):
+        products += points * len(wanted)
+        points *= len(wanted) / n
     return products < _PRODUCTS_PER_FFT_STEP * steps
 
 
-def _by_fft(spectrum: np.ndarray, axes: tuple[Axis, ...]) -> np.ndarray:
-    sizes = [axis.fft_size for axis in axes]
-    if not np.iscomplexobj(spectrum):
-        spectrum = spectrum.astype(np.result_type(spectrum, np.complex64))
-    whole = fft.irfftn(spectrum, s=sizes, axes=range(1, spectrum.ndim))
-    for dim, axis in enumerate(axes, start=1):
-        whole = np.take(whole, axis.lags, axis=dim, mode="wrap")
+def _joined(parts: Parts) -> np.ndarray:
+    real, imag = parts
+    spectrum = real.astype(np.result_type(real, np.complex64))
+    if imag is not None:
+        spectrum.imag = imag
+    return spectrum
+
+
+def _take(whole: np.ndarray, lags: Sequence[np.ndarray]) -> np.ndarray:
+    for dim, wanted in enumerate(lags, start=1):
+        whole = np.take(whole, wanted, axis=dim, mode="wrap")
     return whole
 
 
-def _by_matrices(spectrum: np.ndarray, axes: tuple[Axis, ...]) -> np.ndarray:
-    real = np.zeros(0, spectrum.dtype).real.dtype
-    even = not np.iscomplexobj(spectrum) and len(axes) > 1
-    # Of an even correlation the lags r and -r are equal: keep r >= 0 along the first axis.
-    first = tuple(range(axes[0].cutoff + 1)) if even else tuple(axes[0].lags)
-    for dim, axis in enumerate(axes[:-1], start=1):
-        lags = first if dim == 1 else tuple(axis.lags)
-        cos, sin = _rows(axis.fft_size, lags, real)
-        spectrum = _contract(spectrum, cos, sin, dim)
-    lags = first if len(axes) == 1 else tuple(axes[-1].lags)
-    out = _contract_half(spectrum, axes[-1].fft_size, lags)
-    return _fill_negative(out, axes) if even else out
+@lru_cache(maxsize=64)
+def _rows(n: int, lags: tuple[int, ...], real: np.dtype) -> np.ndarray:
+    """Rows ``lags`` of the matrix of the inverse transform of length n: cosines, then sines."""
+    # Reducing k r modulo n first keeps the angles small and the values exact to rounding.
+    angle = 2 * np.pi / n * (np.outer(lags, np.arange(n)) % n)
+    return (np.concatenate([np.cos(angle), np.sin(angle)]) / n).astype(real)
 
 
 @lru_cache(maxsize=64)
-def _rows(n: int, lags: tuple[int, ...], real: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """Rows ``lags`` of the matrix of the inverse transform of length n, cosines and sines."""
-    # Reducing k r modulo n first keeps the angles small and the values exact to rounding.
-    angle = 2 * np.pi / n * (np.outer(lags, np.arange(n)) % n)
-    return (np.cos(angle) / n).astype(real), (np.sin(angle) / n).astype(real)
-
-
-def _contract(spectrum: np.ndarray, cos: np.ndarray, sin: np.ndarray, dim: int) -> np.ndarray:
-    """Multiply axis ``dim`` by the matrix cos + i sin."""
-    # As a stack of products with the last axis in place: each fits one core's cache, and BLAS
-    # does not start threads of its own beside Dask's.
-    columns = np.moveaxis(spectrum, dim, -2)
-    if np.iscomplexobj(spectrum):
-        out = np.matmul((cos + 1j * sin).astype(spectrum.dtype), columns)
-    else:
-        both = np.matmul(np.concatenate([cos, sin]), columns)
-        out = np.empty((*both.shape[:-2], len(cos), both.shape[-1]), np.result_type(both, 1j))
-        out.real, out.imag = both[..., : len(cos), :], both[..., len(cos) :, :]
-    return np.moveaxis(out, -2, dim)
-
-
-def _contract_half(spectrum: np.ndarray, n: int, lags: tuple[int, ...]) -> np.ndarray:
-    """Real part of the inverse transform of a half spectrum along the last axis."""
-    real = np.zeros(0, spectrum.dtype).real.dtype
-    cos, sin = _rows(n, lags, real)
-    n_half = spectrum.shape[-1]
+def _half_rows(n: int, lags: tuple[int, ...], real: np.dtype) -> np.ndarray:
+    """The same for a half spectrum of a real result."""
     # The other half of the spectrum holds the conjugates, so all but k = 0 (and N/2) count twice.
-    twice = np.full(n_half, 2, real)
+    twice = np.full(n // 2 + 1, 2, real)
     twice[0] = 1
     if n % 2 == 0:
         twice[-1] = 1
-    cos, sin = (cos[:, :n_half] * twice).T, (sin[:, :n_half] * twice).T
-    if not np.iscomplexobj(spectrum):
-        return spectrum @ cos
-    return spectrum.real @ cos - spectrum.imag @ sin
+    return _rows(n, lags, real)[:, : n // 2 + 1] * twice
 
 
-def _fill_negative(half: np.ndarray, axes: tuple[Axis, ...]) -> np.ndarray:
-    """All lags of an even correlation from those with r >= 0 along the first axis."""
+def _contract(parts: Parts, rows: np.ndarray, dim: int) -> Parts:
+    """Multiply axis ``dim`` by the matrix cos + i sin, given as ``rows`` of cosines and sines."""
+    n = len(rows) // 2
+    real, imag = parts
+    cos_real, sin_real = np.split(_product(rows, np.moveaxis(real, dim, -2)), [n], axis=-2)
+    if imag is None:
+        out = cos_real, sin_real
+    else:
+        cos_imag, sin_imag = np.split(_product(rows, np.moveaxis(imag, dim, -2)), [n], axis=-2)
+        out = cos_real - sin_imag, sin_real + cos_imag
+    return np.moveaxis(out[0], -2, dim), np.moveaxis(out[1], -2, dim)
+
+
+def _product(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """``matrix @ columns`` in pieces so small that BLAS starts no threads beside Dask's."""
+    n_rows, n = matrix.shape
+    row_step = max(1, min(n_rows, _ONE_THREAD_PRODUCTS // (8 * n)))
+    column_step = max(1, _ONE_THREAD_PRODUCTS // (row_step * n))
+    n_columns = columns.shape[-1]
+    if row_step >= n_rows and column_step >= n_columns:
+        return np.matmul(matrix, columns)
+    out = np.empty((*columns.shape[:-2], n_rows, n_columns), columns.dtype)
+    for i in range(0, n_rows, row_step):
+        for j in range(0, n_columns, column_step):
+            piece = (..., slice(i, i + row_step), slice(j, j + column_step))
+            out[piece] = np.matmul(matrix[i : i + row_step], columns[..., j : j + column_step])
+    return out
+
+
+def with_negative_lags(forth: np.ndarray, back: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
+    """All lags of a correlation from those with r >= 0 along the first axis.
+
+    ``forth`` is the correlation of a with b at these lags, ``back`` that of b with a, which at -r
+    equals the first at r. The axes follow one leading axis of samples.
+    """
     zero = axes[0].cutoff
     n_positive = len(axes[0].lags) - zero
-    out = np.empty((len(half), len(axes[0].lags), *half.shape[2:]), half.dtype)
-    out[:, zero:] = half[:, :n_positive]
-    opposite = half[:, zero:0:-1]
+    out = np.empty((len(forth), len(axes[0].lags), *forth.shape[2:]), forth.dtype)
+    out[:, zero:] = forth[:, :n_positive]
+    opposite = back[:, zero:0:-1]
     for dim, axis in enumerate(axes[1:], start=2):
         opposite = mirrored(opposite, axis, dim)
     out[:, :zero] = opposite
@@ -140,16 +174,7 @@ def mirrored(array: np.ndarray, axis: Axis, dim: int) -> np.ndarray:
     return np.flip(array, dim) if axis.symmetric else np.take(array, axis.opposite, dim)
 
 
-def cropped_inverse_complex(spectrum: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
-    """Complex correlation whose full spectrum is given, at the lags of ``axes``."""
-    spatial = range(spectrum.ndim - len(axes), spectrum.ndim)
-    out = fft.ifftn(spectrum, axes=tuple(spatial))
-    for dim, axis in zip(spatial, axes, strict=True):
-        out = np.take(out, axis.lags, axis=dim, mode="wrap")
-    return out
-
-
-def negative_frequencies(spectrum: np.ndarray, n_axes: int) -> np.ndarray:
-    """P[-k] of a full spectrum over the trailing ``n_axes``."""
-    spatial = tuple(range(spectrum.ndim - n_axes, spectrum.ndim))
+def negative_frequencies(spectrum: np.ndarray) -> np.ndarray:
+    """P[-k] of a full spectrum (samples, *frequencies)."""
+    spatial = tuple(range(1, spectrum.ndim))
     return np.roll(np.flip(spectrum, spatial), 1, spatial)

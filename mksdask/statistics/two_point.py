@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from mksdask.bases import Basis, checked_basis
-from mksdask.lazy import ArrayLike, lift
+from mksdask.lazy import ArrayLike, is_lazy, lift, split_dims, sum_tiles
 from mksdask.statistics.combine import combine
 from mksdask.statistics.correlate import correlations
 from mksdask.statistics.lags import Axis, make_axes
@@ -18,12 +19,14 @@ from mksdask.statistics.pairs import Plan, make_plan, parse_pairs
 from mksdask.statistics.request import (
     Layout,
     check_mask,
+    checked_values,
     kept_attrs,
     pair_labels,
     phase_names,
     read_layout,
     read_mask,
 )
+from mksdask.statistics.tiles import n_tile_sums, reach, statistics_of_sums, tile_sums
 
 
 def two_point_statistics(
@@ -83,14 +86,27 @@ def two_point_statistics(
     """
     problem = read_problem(data, basis, pairs, cutoff, boundary, mask is not None)
     arrays, dims = [data], [problem.layout.dims]
-    if not problem.layout.has_sample:
-        arrays[0] = data.expand_dims("sample")
     if mask is not None:
         mask, mask_dims = read_mask(mask, data, problem.layout)
         arrays.append(mask)
         dims.append(mask_dims)
+    if not problem.layout.has_sample:
+        arrays[0] = data.expand_dims("sample")
+    options = {"basis": basis, "axes": problem.axes, "plan": problem.plan}
+    tiled = _chunked_space(arrays[0], problem.layout)
+    if tiled and cutoff is None:
+        raise ValueError(
+            f"data is chunked along {tiled}, and cutoff is None, for which whole axes are needed: "
+            "give a cutoff in voxels, or one chunk along these axes if they fit in memory"
+        )
+    kernel: Any = statistics_of_block
+    if tiled:
+        arrays = [_sums_over_tiles(arrays, dims, problem, options)]
+        dims = [("sample", "sum")]
+        kernel = statistics_of_sums
+        options |= {"masked": mask is not None, "dtype": str(basis.dtype(data.dtype))}
     result = lift(
-        statistics_of_block,
+        kernel,
         *arrays,
         dims=dims,
         out_dims=problem.out_dims,
@@ -99,9 +115,36 @@ def two_point_statistics(
         coords=problem.coords,
         attrs={**kept_attrs(data), **problem.attrs},
         name="two_point_statistics",
-        kwargs={"basis": basis, "axes": problem.axes, "plan": problem.plan},
+        kwargs=options,
     )
     return result if problem.layout.has_sample else result.isel(sample=0)
+
+
+def _chunked_space(data: ArrayLike, layout: Layout) -> list[str]:
+    if not is_lazy(data):
+        return []
+    labelled = data if isinstance(data, xr.DataArray) else xr.DataArray(data, dims=layout.dims)
+    return split_dims(labelled, layout.space)
+
+
+def _sums_over_tiles(
+    arrays: Sequence[ArrayLike],
+    dims: Sequence[Sequence[str]],
+    problem: Problem,
+    options: dict[str, Any],
+) -> ArrayLike:
+    space, axes = problem.layout.space, problem.axes
+    return sum_tiles(
+        tile_sums,
+        *arrays,
+        dims=dims,
+        space=space,
+        reach=dict(zip(space, reach(axes), strict=True)),
+        wrap=[d for d, axis in zip(space, axes, strict=True) if axis.periodic],
+        sizes={"sum": n_tile_sums(axes, problem.plan, masked=len(arrays) > 1)},
+        dtype=np.complex128 if problem.basis.is_complex else np.float64,
+        kwargs=options,
+    )
 
 
 @dataclass(frozen=True)
@@ -176,13 +219,3 @@ def statistics_of_block(
     block = checked_values(block, weight, basis)
     sums = correlations(block, weight, basis, axes, plan.terms)
     return combine(sums, plan, axes, weight is not None).astype(dtype, copy=False)
-
-
-def checked_values(block: np.ndarray, weight: np.ndarray | None, basis: Basis) -> np.ndarray:
-    """``block`` with a harmless value where the mask says that there are no data."""
-    if weight is not None:
-        absent = np.broadcast_to(weight == 0, block.shape[: weight.ndim])
-        block = block.copy()
-        block[absent] = basis.filler
-    basis.check(block)
-    return block
