@@ -122,6 +122,11 @@ def stored_arrays(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return document.get("consolidated_metadata", {}).get("metadata", {})
 
 
+def user_attrs(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Root attributes without our own entry."""
+    return {k: v for k, v in document["attributes"].items() if k != OURS}
+
+
 def commit_root(
     location: Location,
     attrs: Mapping[str, Any],

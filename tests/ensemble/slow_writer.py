@@ -15,7 +15,9 @@ SHAPE = (13, 11)
 
 def _labels(numbers, delay):
     time.sleep(delay)
-    return np.stack([np.random.default_rng(int(i)).integers(0, 3, SHAPE) for i in numbers]).astype("uint8")
+    return np.stack([np.random.default_rng(int(i)).integers(0, 3, SHAPE) for i in numbers]).astype(
+        "uint8"
+    )
 
 
 def _field(numbers, delay):

@@ -24,7 +24,9 @@ WRITER = [sys.executable, "-m", "tests.ensemble.slow_writer"]
 def start(*arguments):
     root = Path(__file__).parents[2]
     env = {**os.environ, "PYTHONPATH": str(root)}
-    return subprocess.Popen([*WRITER, *map(str, arguments)], cwd=root, env=env, stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [*WRITER, *map(str, arguments)], cwd=root, env=env, stdout=subprocess.PIPE
+    )
 
 
 def kill_when(process, store, variable, n_blocks, extra=0.0):

@@ -33,7 +33,11 @@ def make(n=10, shape=(6, 5), seed=0, chunk=3, first=0, names=False):
             "tensor": ["xx", "yy"],
             "batch": ("sample", [f"b{i % 2}" for i in range(n)]),
         },
-        attrs={"voxel_size": [0.5] * len(shape), "voxel_unit": "um", "phase_names": ["a", "b", "c"]},
+        attrs={
+            "voxel_size": [0.5] * len(shape),
+            "voxel_unit": "um",
+            "phase_names": ["a", "b", "c"],
+        },
     )
 
 
@@ -62,7 +66,9 @@ def test_plain_xarray_reads_the_store(tmp_path):
     assert without.sizes == plain.sizes
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     n=st.integers(1, 12),
     more=st.integers(1, 12),
@@ -103,7 +109,9 @@ def test_volumes_chunked_in_space(tmp_path):
 def test_large_chunks_are_sharded_and_read_in_parts(tmp_path):
     rng = np.random.default_rng(0)
     field = rng.normal(size=(6, 70, 80, 90))
-    ds = xr.Dataset({"density": (("sample", "x", "y", "z"), da.from_array(field, chunks=(6, 70, 80, 90)))})
+    ds = xr.Dataset(
+        {"density": (("sample", "x", "y", "z"), da.from_array(field, chunks=(6, 70, 80, 90)))}
+    )
     mks.create_ensemble(tmp_path / "s.zarr", ds, chunks={"sample": 6})
     import zarr
 
@@ -311,7 +319,9 @@ def test_negative_labels_are_refused_while_writing(tmp_path):
     labels = np.zeros((4, 3, 3), dtype="int8")
     labels[2, 1, 1] = -1
     with pytest.raises(mks.DataError, match="negative label -1"):
-        mks.create_ensemble(tmp_path / "n.zarr", xr.Dataset({"phase": (("sample", "x", "y"), labels)}))
+        mks.create_ensemble(
+            tmp_path / "n.zarr", xr.Dataset({"phase": (("sample", "x", "y"), labels)})
+        )
 
 
 def test_a_column_that_is_lazy_keeps_its_chunks(tmp_path):

@@ -49,7 +49,9 @@ def closed(tmp_path, source, chunks):
 
 def dask_store_into_shards(path):
     source = da.from_array(DATA, chunks=6)
-    array = zarr.create_array(path, shape=DATA.shape, dtype="int64", chunks=(6, 6, 6), shards=(24, 24, 24))
+    array = zarr.create_array(
+        path, shape=DATA.shape, dtype="int64", chunks=(6, 6, 6), shards=(24, 24, 24)
+    )
     da.store(source, array, lock=False)
     return array[:]
 
@@ -97,7 +99,9 @@ TRAPS = [
 def test_misaligned_writes(tmp_path, trap):
     show(trap, tmp_path)
     for source_chunks in (5, 6, (1, N, N)):
-        closed(tmp_path / str(source_chunks), da.from_array(DATA, chunks=source_chunks), {"sample": 12})
+        closed(
+            tmp_path / str(source_chunks), da.from_array(DATA, chunks=source_chunks), {"sample": 12}
+        )
 
 
 def test_the_reproduction_can_see_corruption(tmp_path):
