@@ -17,10 +17,31 @@ if TYPE_CHECKING:
 
 SPACE = ("x", "y", "z")
 #: Colour-blind safe colours, dark and light in turn, so that they also differ in grey.
-COLOURS = ("#30507a", "#f2b134", "#b5446e", "#7fc6a4", "#5c4d7d", "#e8d5b5", "#2d7f83", "#e07a5f")
+PHASE_COLOURS = (
+    "#30507a",
+    "#f2b134",
+    "#b5446e",
+    "#7fc6a4",
+    "#5c4d7d",
+    "#e8d5b5",
+    "#2d7f83",
+    "#e07a5f",
+)
+
+#: The same for curves on white, where none may be light.
+LINE_COLOURS = (
+    "#30507a",
+    "#d1840f",
+    "#b5446e",
+    "#3c9a74",
+    "#8a6fc0",
+    "#2d7f83",
+    "#8b5a2b",
+    "#666666",
+)
 
 
-def make_figure(width: float, height: float) -> Figure:
+def make_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
     """Make an empty figure of that size in inches, or say what to install."""
     try:
         from mksdask.plot.picture import Picture
@@ -28,13 +49,22 @@ def make_figure(width: float, height: float) -> Figure:
         if (error.name or "").split(".")[0] != "matplotlib":
             raise
         raise missing_extra("matplotlib", "plot", "drawing pictures") from None
-    return Picture(figsize=(width, height), layout="constrained")
+    return Picture(figsize=(width, height), layout=layout)
 
 
-def make_grid(rows: int, columns: int, panel: float, margin: float) -> tuple[Figure, np.ndarray]:
-    """Make a figure of ``rows`` x ``columns`` square panels, and its axes."""
-    figure = make_figure(columns * panel + margin, rows * panel + 0.5)
-    return figure, figure.subplots(rows, columns, squeeze=False)
+def make_grid(ratios: Sequence[float], columns: int, panel: float) -> tuple[Figure, np.ndarray]:
+    """Make a figure with a row for each ratio of height to width, and its axes.
+
+    Columns are ``panel`` inches wide; the panels of a row share their vertical axis.
+    """
+    heights = [min(max(r, 1 / 8), 2.0) for r in ratios]
+    width = columns * panel + 1.3
+    height = sum(h * panel + 0.5 for h in heights) + 0.2
+    figure = make_figure(width, height, "compressed")
+    grid = figure.subplots(
+        len(heights), columns, squeeze=False, sharey="row", gridspec_kw={"height_ratios": heights}
+    )
+    return figure, grid
 
 
 def one_sample(data: xr.DataArray, sample: int, name: str) -> xr.DataArray:

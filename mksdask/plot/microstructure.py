@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from mksdask.plot.canvas import (
-    COLOURS,
+    PHASE_COLOURS,
     SPACE,
     central_planes,
     make_grid,
@@ -78,14 +78,17 @@ def microstructure(
     values = compute(*(plane for _, plane in planes), label="microstructures")
     style = _style(values, phase, names, cmap)
     n = chosen.sizes["sample"]
-    figure, panels = make_grid(len(planes), n, 2.2, 1.3)
+    if len(space) == 1:
+        ends[""] = ends[space[0]] / 6
+    ratios = [ends[(*dims, "")[1]] / ends[dims[0]] for dims, _ in planes]
+    figure, panels = make_grid(ratios, n, 2.0)
     for row, ((dims, _), plane) in enumerate(zip(planes, values, strict=True)):
         stacked = plane.transpose("sample", *dims).values
         for column in range(n):
             axes = panels[row, column]
             picture = stacked[column] if len(dims) == 2 else stacked[column][:, None]
-            height = ends[dims[1]] if len(dims) == 2 else ends[dims[0]] / 6
-            image = show_plane(axes, picture, [0, ends[dims[0]], 0, height], **style["image"])
+            extent = [0, ends[dims[0]], 0, ends[(*dims, "")[1]]]
+            image = show_plane(axes, picture, extent, **style["image"])
             axes.set_xlabel(f"{dims[0]}{unit_label(unit)}")
             if len(dims) == 1:
                 axes.set_yticks([])
@@ -96,7 +99,9 @@ def microstructure(
     if style["legend"]:
         figure.legend(handles=style["legend"], loc="outside right center", frameon=False)
     elif style["scale"]:
-        figure.colorbar(image, ax=panels, label=str(phase.name or ""), shrink=0.8)
+        figure.colorbar(
+            image, ax=panels, label=str(phase.name or ""), shrink=1.0 if len(planes) == 1 else 0.5
+        )
     return figure
 
 
@@ -104,6 +109,8 @@ def _chosen(phase: xr.DataArray, samples: int | Sequence[int]) -> xr.DataArray:
     if "sample" not in phase.dims:
         return phase.expand_dims("sample")
     n = phase.sizes["sample"]
+    if "sample" not in phase.coords:
+        phase = phase.assign_coords(sample=np.arange(n))
     if isinstance(samples, int | np.integer) and not isinstance(samples, bool):
         if samples < 1:
             raise ValueError(f"samples is {samples}; wanted at least 1, or a list of numbers")
@@ -136,8 +143,8 @@ def _style(
             "legend": [],
             "scale": False,
         }
-    colours = [COLOURS[i % len(COLOURS)] for i in range(n)]
-    if n > len(COLOURS):
+    colours = [PHASE_COLOURS[i % len(PHASE_COLOURS)] for i in range(n)]
+    if n > len(PHASE_COLOURS):
         colours = _scattered(n).colors
     labels = [names[i] if i < len(names) else f"phase {i}" for i in range(n)]
     patches = [
@@ -164,5 +171,6 @@ def _scattered(n: int) -> Any:
 def _title(chosen: xr.DataArray, column: int) -> str:
     if "sample" not in chosen.coords:
         return ""
-    label = str(chosen["sample"].values[column])
+    value = chosen["sample"].values[column]
+    label = f"sample {value}" if np.issubdtype(chosen["sample"].dtype, np.integer) else str(value)
     return label if len(label) <= 24 else f"\N{HORIZONTAL ELLIPSIS}{label[-23:]}"

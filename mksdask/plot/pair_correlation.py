@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from mksdask.plot.canvas import (
-    COLOURS,
+    LINE_COLOURS,
     make_figure,
     one_sample,
     pair_titles,
@@ -63,7 +63,7 @@ def pair_correlation(
     axes = figure.add_subplot()
     limits = _uncorrelated(whole)
     for i, title in enumerate(pair_titles(shown)):
-        colour = COLOURS[i % len(COLOURS)]
+        colour = LINE_COLOURS[i % len(LINE_COLOURS)]
         values = shown.values[i]
         there = np.isfinite(values)
         # Points show where the grid has lengths; beyond some hundred they would be a band.

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from mksdask.plot.canvas import (
-    COLOURS,
+    LINE_COLOURS,
     central_planes,
     make_figure,
     make_grid,
@@ -74,9 +74,11 @@ def two_point(
     shown = np.concatenate([v.values.ravel() for v in values])
     low, high = (np.nanmin(shown), np.nanmax(shown)) if np.isfinite(shown).any() else (0, 1)
     titles = pair_titles(one)
-    figure, panels = make_grid(len(planes), len(titles), 2.3, 0.9)
+    extents = {d: _extent(lag, h) for d, lag, h in zip(grid.dims, grid.lags, steps, strict=True)}
+    ratios = [np.ptp(extents[up]) / np.ptp(extents[right]) for (right, up), _ in planes]
+    figure, panels = make_grid(ratios, len(titles), 2.2)
     for row, ((dims, _), plane) in enumerate(zip(planes, values, strict=True)):
-        ends = [_extent(grid.lags[grid.dims.index(d)], steps[grid.dims.index(d)]) for d in dims]
+        ends = [extents[d] for d in dims]
         stacked = plane.transpose("pair", *dims).values
         for column, title in enumerate(titles):
             axes = panels[row, column]
@@ -89,7 +91,7 @@ def two_point(
                 axes.set_ylabel(_lag_label(dims[1], unit))
             if row == 0:
                 axes.set_title(title)
-    figure.colorbar(image, ax=panels, label="probability", shrink=0.8 if len(planes) == 1 else 0.5)
+    figure.colorbar(image, ax=panels, label="probability", shrink=1.0 if len(planes) == 1 else 0.5)
     return figure
 
 
@@ -98,7 +100,7 @@ def _curves(f: xr.DataArray, lag: np.ndarray, dim: str, unit: str) -> Figure:
     axes = figure.add_subplot()
     (values,) = compute(f.transpose("pair", dim), label="two-point statistics")
     for i, title in enumerate(pair_titles(f)):
-        axes.plot(lag, values.values[i], color=COLOURS[i % len(COLOURS)], label=title)
+        axes.plot(lag, values.values[i], color=LINE_COLOURS[i % len(LINE_COLOURS)], label=title)
     axes.set_xlabel(_lag_label(dim, unit))
     axes.set_ylabel("probability")
     axes.legend(frameon=False)
