@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,7 +69,7 @@ def watched(items: Iterable[Any], label: str, progress: bool | None = None) -> I
     >>> list(watched([1, 2], "files", progress=False))
     [1, 2]
     """
-    total = len(items) if hasattr(items, "__len__") else None
+    total = len(items) if isinstance(items, Sized) else None
     with bar(total, label, progress) as shown:
         for item in items:
             yield item
@@ -120,7 +120,8 @@ def _tqdm(**kwargs: Any) -> Any:
         from tqdm.notebook import tqdm
     else:
         from tqdm import tqdm  # type: ignore[assignment]
-    return tqdm(**kwargs)
+    # The stream of now, not the one that was standard error when tqdm was imported.
+    return tqdm(file=sys.stderr, **kwargs)
 
 
 def _in_notebook() -> bool:

@@ -1,0 +1,109 @@
+"""Which blocks of an ensemble exist, and the kernel that writes or checks one of them.
+
+A block is the write unit of an array (shard or chunk). It is always written whole, by one task, in
+one replacing step, so it exists exactly when it is complete.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+
+from mksdask.ensemble.layout import write_unit
+from mksdask.ensemble.location import Location
+from mksdask.ensemble.schema import LABELS
+from mksdask.errors import DataError
+
+Index = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BlockWriter:
+    """Writes one block of one variable; ``first`` is the sample at which the new data begin.
+
+    Data that begin inside a stored block (after an append) are joined with the samples already in
+    it, so that the block is replaced whole and the old samples are in it before and after.
+    """
+
+    location: Location
+    name: str
+    first: int
+
+    def __call__(self, block: np.ndarray, index: Index) -> int:
+        if self.name in LABELS:
+            self._check_labels(block)
+        array = self.location.array(self.name, read_only=False)
+        target = region(array, index, self.first)
+        held = self.first - target[0].start
+        if held > 0:
+            old = array[(slice(target[0].start, self.first), *target[1:])]
+            block = np.concatenate([np.asarray(old), block])
+        array[target] = block
+        return 1
+
+    def _check_labels(self, block: np.ndarray) -> None:
+        if block.dtype.kind == "i" and block.size and block.min() < 0:
+            raise DataError(
+                f"variable {self.name!r} holds the negative label {int(block.min())}; wanted labels "
+                "from 0: remap them before storing"
+            )
+
+
+def region(array: zarr.Array[Any], index: Index, first: int = 0) -> tuple[slice, ...]:
+    """Where block ``index`` lies; indices along ``sample`` count from the block of ``first``."""
+    unit = write_unit(array)
+    start = [i * n for i, n in zip(index, unit, strict=True)]
+    start[0] += first - first % unit[0]
+    return tuple(
+        slice(a, min(a + n, size)) for a, n, size in zip(start, unit, array.shape, strict=True)
+    )
+
+
+def grid_shape(array: zarr.Array[Any]) -> Index:
+    """Number of blocks along each axis."""
+    return tuple(math.ceil(n / c) for n, c in zip(array.shape, write_unit(array), strict=True))
+
+
+def existing_blocks(location: Location, array: zarr.Array[Any]) -> set[Index]:
+    """Indices of the blocks in the store, by listing and not by reading."""
+    prefix = f"{array.path}/c/"
+    return {
+        tuple(int(part) for part in key[len(prefix) :].split("/"))
+        for key in location.keys(prefix.rstrip("/"))
+    }
+
+
+def all_blocks(array: zarr.Array[Any]) -> set[Index]:
+    """Indices of all blocks the array should have."""
+    return set(itertools.product(*(range(n) for n in grid_shape(array))))
+
+
+def missing_samples(location: Location, names: Iterable[str]) -> np.ndarray:
+    """Boolean a sample: whether any block that holds part of it is not in the store."""
+    missing: np.ndarray | None = None
+    for name in names:
+        array = location.array(name)
+        if missing is None:
+            missing = np.zeros(array.shape[0], dtype=bool)
+        unit = write_unit(array)[0]
+        for index in all_blocks(array) - existing_blocks(location, array):
+            missing[index[0] * unit : (index[0] + 1) * unit] = True
+    return np.zeros(0, dtype=bool) if missing is None else missing
+
+
+def ranges(flags: np.ndarray) -> str:
+    """Where ``flags`` is true, as text.
+
+    >>> ranges(np.array([True, True, False, True]))
+    '0-1, 3'
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    pairs = [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
+    said = [f"{a}-{b}" if b > a else f"{a}" for a, b in pairs[:20]]
+    return ", ".join(said) + (f", and {len(pairs) - 20} more ranges" if len(pairs) > 20 else "")

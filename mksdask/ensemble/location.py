@@ -1,0 +1,206 @@
+"""Where a store lies: a local folder or an fsspec URL, with atomic small files and a writer lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import zarr
+from zarr.storage import FsspecStore, LocalStore
+
+from mksdask.errors import DataError
+
+try:  # Windows has no flock; there the lock is a file that a killed writer leaves behind.
+    import fcntl
+except ImportError:  # pragma: no cover
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".writer-lock"
+# Zarr's local store writes through a file of this ending and renames it: what is left of it was
+# never part of the data.
+PARTIAL = ".partial"
+
+
+class Location:
+    """A place for one store, given as path or URL.
+
+    >>> here = Location("memory://somewhere.zarr")
+    >>> here.exists(), here
+    (False, Location('memory://somewhere.zarr'))
+    """
+
+    def __init__(
+        self, store: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
+    ):
+        if not isinstance(store, str | os.PathLike):
+            raise TypeError(
+                f"store is a {type(store).__name__}; wanted a path or an fsspec URL as text"
+            )
+        text = os.fspath(store).rstrip("/") if os.fspath(store) != "/" else "/"
+        if not text:
+            raise ValueError("store is empty; wanted a path or an fsspec URL")
+        self.options = dict(storage_options or {})
+        self.local = "://" not in text or text.startswith("file://")
+        self.url = os.path.abspath(text.removeprefix("file://")) if self.local else text
+        self.fs, self.path = fsspec.core.url_to_fs(self.url, **self.options)
+
+    def __repr__(self) -> str:
+        return f"Location({self.url!r})"
+
+    def __dask_tokenize__(self) -> Any:
+        return ("mksdask-location", self.url, sorted(self.options.items()))
+
+    def zarr_store(self, *, read_only: bool) -> Any:
+        """The Zarr store object for this place."""
+        if self.local:
+            return LocalStore(self.url, read_only=read_only)
+        return FsspecStore.from_url(self.url, storage_options=self.options, read_only=read_only)
+
+    def array(self, name: str, *, read_only: bool = True) -> zarr.Array[Any]:
+        """One stored array, opened by its own metadata."""
+        if read_only:
+            return zarr.open_array(self.zarr_store(read_only=True), path=name, mode="r")
+        array = zarr.open_array(self.zarr_store(read_only=False), path=name, mode="r+")
+        # A block of nothing but fill values must exist too: what does not exist is not written yet.
+        return array.with_config({"write_empty_chunks": True})
+
+    def exists(self) -> bool:
+        """Whether anything is stored here (an empty folder is nothing)."""
+        self.fs.invalidate_cache()
+        if not self.fs.exists(self.path):
+            return False
+        return not self.fs.isdir(self.path) or any(
+            not str(key).endswith((LOCK, PARTIAL)) for key in self.fs.ls(self.path, detail=False)
+        )
+
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        """Content of the small JSON file ``key``, or None where there is none."""
+        try:
+            raw = self.fs.cat_file(f"{self.path}/{key}")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            return json.loads(raw)
+        except ValueError as error:
+            raise DataError(f"{self.url}/{key} is not readable JSON: {error}") from None
+
+    def write_json(self, key: str, content: Mapping[str, Any]) -> None:
+        """Replace ``key`` as one step: a reader sees the old content or the new one."""
+        raw = json.dumps(content, indent=1, allow_nan=True).encode()
+        if not self.local:
+            self.fs.pipe_file(f"{self.path}/{key}", raw)
+            return
+        target = Path(self.path) / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}{PARTIAL}")
+        try:
+            with temporary.open("wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> set[str]:
+        """Every stored key below ``prefix``, relative to this place."""
+        self.fs.invalidate_cache()
+        try:
+            found = self.fs.find(f"{self.path}/{prefix}")
+        except FileNotFoundError:
+            return set()
+        root = self.path.rstrip("/") + "/"
+        return {str(key)[len(root) :] for key in found if not str(key).endswith(PARTIAL)}
+
+    def sweep(self) -> None:
+        """Remove the temporary files that a killed writer left."""
+        if self.local:
+            for leftover in Path(self.path).rglob(f"*{PARTIAL}"):
+                leftover.unlink(missing_ok=True)
+
+    def sibling(self, suffix: str) -> Location:
+        """The place beside this one with ``suffix`` appended to the name."""
+        return Location(self.url + suffix, self.options)
+
+    def move_to(self, other: Location) -> None:
+        """Move all that is stored here."""
+        if self.local:
+            os.rename(self.path, other.path)
+        else:
+            self.fs.mv(self.path, other.path, recursive=True)
+
+    def delete(self) -> None:
+        """Delete all that is stored here."""
+        if self.fs.exists(self.path):
+            self.fs.rm(self.path, recursive=True)
+
+    @contextmanager
+    def lock(self, *, break_lock: bool = False) -> Iterator[None]:
+        """Be the only writer; a second one is refused at once.
+
+        On a POSIX file system the lock dies with its process. Elsewhere it is an object that a
+        killed writer leaves behind, which ``break_lock`` removes.
+        """
+        if self.local and fcntl is not None:
+            with self._flock():
+                yield
+            return
+        key = f"{self.path}/{LOCK}"
+        self.fs.invalidate_cache()
+        if self.fs.exists(key) and not break_lock:
+            holder = self.fs.cat_file(key).decode(errors="replace")
+            raise DataError(
+                f"{self.url} is being written by {holder}: wait for it, or if that writer was "
+                "killed, take over with resume_ensemble(..., break_lock=True)"
+            )
+        self.fs.makedirs(self.path, exist_ok=True)
+        self.fs.pipe_file(key, _signature().encode())
+        try:
+            yield
+        finally:
+            self.fs.rm_file(key)
+
+    @contextmanager
+    def _flock(self) -> Iterator[None]:
+        folder = Path(self.path)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / LOCK
+        while True:
+            handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Its last holder may have removed the file between our opening and locking it.
+                if os.fstat(handle).st_nlink:
+                    break
+            except BlockingIOError:
+                holder = os.read(handle, 200).decode(errors="replace") or "another process"
+                os.close(handle)
+                raise DataError(
+                    f"{self.url} is being written by {holder}: wait for it to finish"
+                ) from None
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)
+        try:
+            os.ftruncate(handle, 0)
+            os.write(handle, _signature().encode())
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+            os.close(handle)
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _signature() -> str:
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    return f"process {os.getpid()} on {socket.gethostname()} since {now}"
