@@ -7,7 +7,7 @@ block of samples, which it hands to :func:`lift`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import product
 from typing import Any
@@ -96,6 +96,83 @@ def lift(
     out_coords = _kept_coords(labelled, out_dims, sizes)
     out_coords.update(coords or {})
     return xr.DataArray(result, dims=out_dims, coords=out_coords, attrs=attrs or {}, name=name)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One of the arrays a kernel of :func:`lift_many` gives: axes, type, sizes of new axes."""
+
+    dims: tuple[str, ...]
+    dtype: Any
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    coords: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def lift_many(
+    kernel: Callable[..., Any],
+    *arrays: ArrayLike,
+    dims: Sequence[Sequence[str]],
+    outputs: Mapping[str, Output],
+    kwargs: Mapping[str, Any] | None = None,
+    name: str = "kernel",
+) -> dict[str, ArrayLike]:
+    """Apply a kernel that gives several arrays at once, by name; computed together, run once.
+
+    As :func:`lift`, but ``sample`` alone is mapped; all other dimensions reach the kernel whole.
+
+    >>> low_high = lift_many(
+    ...     lambda a: {"low": a.min(axis=1), "high": a.max(axis=1)}, da.ones((4, 3), chunks=(2, 3)),
+    ...     dims=[("sample", "x")],
+    ...     outputs={"low": Output(("sample",), float), "high": Output(("sample",), float)})
+    >>> low_high["high"].compute()
+    array([1., 1., 1., 1.])
+    """
+    sources = [
+        _plain(a, d, f"array {i}") for i, (a, d) in enumerate(zip(arrays, dims, strict=True))
+    ]
+    extents = _extents(sources, dims)
+    whole = {d: n for d, n in extents.items() if d != "sample"}
+    labelled = [a for a in arrays if isinstance(a, xr.DataArray)]
+    results: dict[str, ArrayLike] = {}
+    if any(isinstance(p, da.Array) for p in sources):
+        # Blocks of this array are dictionaries; each output picks its own from them.
+        packed = _blockwise(
+            kernel, sources, dims, ("sample",), np.dtype(object), {}, (), kwargs or {}, name
+        )
+        for key, out in outputs.items():
+            sizes = whole | dict(out.sizes)
+            results[key] = _blockwise(
+                _pick,
+                [packed],
+                [("sample",)],
+                out.dims,
+                out.dtype,
+                {d: sizes[d] for d in out.dims if d != "sample"},
+                (),
+                {"key": key},
+                f"{name}-{key}",
+            )
+    else:
+        given: Any = kernel(*sources, **(kwargs or {}))
+        for key, out in outputs.items():
+            results[key] = _run_kernel(_pick, len(out.dims), out.dtype, {"key": key}, given)
+    if not labelled:
+        return results
+    return {
+        key: xr.DataArray(
+            results[key],
+            dims=out.dims,
+            coords=_kept_coords(labelled, out.dims, out.sizes) | dict(out.coords),
+            attrs=dict(out.attrs),
+            name=key,
+        )
+        for key, out in outputs.items()
+    }
+
+
+def _pick(given: Mapping[str, np.ndarray], key: str) -> np.ndarray:
+    return given[key]
 
 
 def reduce_samples(
@@ -343,6 +420,8 @@ def _run_kernel(
     kernel: Kernel, ndim: int, dtype: Any, kwargs: Mapping[str, Any], *blocks: np.ndarray
 ) -> np.ndarray:
     out = kernel(*blocks, **kwargs)
+    if np.dtype(dtype) == object:  # a dictionary on its way through lift_many
+        return out
     if out.ndim != ndim or out.dtype != dtype:
         raise RuntimeError(
             f"kernel gave {out.ndim} axes of {out.dtype}, promised {ndim} of {np.dtype(dtype)}"
