@@ -15,7 +15,7 @@ import numpy as np
 
 from mksdask import fft
 from mksdask.simulate.compiled import kernel
-from mksdask.simulate.green import green_blocks, precondition
+from mksdask.simulate.green import precondition
 from mksdask.simulate.voxel_operator import VoxelOperator
 
 CAP = 3000  # iterations after which a load case is given up
@@ -55,10 +55,10 @@ def solve(
     flux: np.ndarray,
     free: np.ndarray,
     reference: np.ndarray,
+    green: np.ndarray,
     tolerance: float,
     exactly: int | None = None,
     cap: int = CAP,
-    blocks: np.ndarray | None = None,
 ) -> Solution:
     """Solve one load case for each entry of ``which`` (the material it belongs to).
 
@@ -71,14 +71,13 @@ def solve(
         Voigt stiffness (or conductivity tensor) of the homogeneous medium.
     tolerance
         On the residual relative to that of u = 0.
+    green
+        ``green_blocks`` of the reference on this grid.
     exactly
         Do this many iterations whatever the residual.
-    blocks
-        ``green_blocks`` of ``reference``, where they are at hand already.
+    cap
+        Give up after so many.
     """
-    if blocks is None:
-        symbol = reference[0, 0] if operator.law == "scalar" else reference
-        blocks = green_blocks(symbol, operator.grid, operator.dtype)
     jobs = len(which)
     found = Solution(
         np.zeros((jobs, operator.parts, *operator.grid), operator.dtype),
@@ -90,7 +89,7 @@ def solve(
     )
     compliance = np.zeros_like(reference)
     compliance[np.ix_(free, free)] = np.linalg.inv(reference[np.ix_(free, free)])
-    run = _Run(operator, which, free, flux, compliance, blocks, found)
+    run = _Run(operator, which, free, flux, compliance, green, found)
     initial2, floor2 = run.rz.copy(), run.rounding2
     if exactly is not None:
         run.iterate(floor2, exactly)
@@ -104,7 +103,7 @@ def solve(
     for _ in range(RESTARTS):
         # The residual updated by the iteration drifts from the true one by rounding. Form the
         # true one, and where it is not small go on from it, as long as that helps.
-        run = _Run(operator, which, free, flux, compliance, blocks, found)
+        run = _Run(operator, which, free, flux, compliance, green, found)
         found.flux[:] = run.total
         found.residual[:] = _relative(run.rz, initial2, floor2)
         found.converged[:] = run.rz <= 4 * goal2
@@ -134,11 +133,11 @@ class _Run:
         free: np.ndarray,
         flux: np.ndarray,
         compliance: np.ndarray,
-        blocks: np.ndarray,
+        green: np.ndarray,
         found: Solution,
     ):
         self.operator, self.which, self.free = operator, which, free
-        self.compliance, self.blocks, self.found = compliance, blocks, found
+        self.compliance, self.green, self.found = compliance, green, found
         self.jobs = np.arange(len(which))
         self.voxels = int(np.prod(operator.grid))
         self.axes = tuple(range(2, 2 + len(operator.grid)))
@@ -202,7 +201,7 @@ class _Run:
         compiled = precondition(self.operator.parts)
         self.operator.workers.run(
             lambda first, last: compiled(
-                r, s, self.blocks.reshape(-1), step, sums, planes, slabs, width, even, first, last
+                r, s, self.green.reshape(-1), step, sums, planes, slabs, width, even, first, last
             ),
             jobs * slabs,
         )

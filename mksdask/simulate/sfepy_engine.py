@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import warnings
 from typing import Any
 
@@ -10,31 +13,43 @@ import numpy as np
 from mksdask.errors import missing_extra
 
 
-def solve_cell(stiffness: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Voxel averages of strain and stress, both (Voigt component, x, y[, z]), engineering shear.
+def solve_cell(
+    stiffness: np.ndarray, gradient: np.ndarray, flux: np.ndarray, free: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Periodic displacement (component, x, y[, z]), mean strain and mean stress.
 
     ``stiffness`` has axes (Voigt, Voigt, x, y[, z]) in the order xx yy zz yz xz xy (xx yy xy in the
-    plane); ``gradient`` is the mean strain. Unit voxels, one (bi- or tri)linear element each, two
-    integration points an axis, periodic displacement fluctuation with the corners held.
+    plane); the mean strain is imposed where ``free`` is False, the mean stress ``flux`` where it is
+    True. Unit voxels, one bi- or trilinear element each, two integration points an axis, periodic
+    displacement fluctuation with the corners held.
     """
     try:
+        with contextlib.redirect_stdout(io.StringIO()):  # it greets while it is imported
+            importlib.import_module("sfepy.terms")
         from sfepy.base.base import output
     except ImportError:
         raise missing_extra("sfepy", "sfepy", 'engine="sfepy"') from None
-    quiet = output.prefix, output.quiet if hasattr(output, "quiet") else False
-    output.set_output(quiet=True)
-    try:
-        with warnings.catch_warnings():
-            # SfePy and the SciPy solvers below it announce deprecations of their own making.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", PendingDeprecationWarning)
-            return _solve(stiffness, gradient)
-    finally:
-        output.prefix = quiet[0]
-        output.set_output(quiet=bool(quiet[1]))
+    with warnings.catch_warnings():
+        # SfePy and the solvers below it announce deprecations of their own making.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        speak = output.output_function
+        output.set_output(quiet=True)
+        try:
+            mean = np.where(free, 0.0, gradient)
+            if free.any():
+                # The mean stress is linear in the mean strain: find it for unit strains first.
+                unit = np.array([_solve(stiffness, e)[1] for e in np.eye(len(mean))]).T
+                missing = flux - unit @ mean
+                mean[free] = np.linalg.solve(unit[np.ix_(free, free)], missing[free])
+            u, mean_flux = _solve(stiffness, mean)
+            return u, mean, mean_flux
+        finally:
+            output.output_function = speak
 
 
 def _solve(stiffness: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Displacement and mean stress for a mean strain."""
     from sfepy.discrete import (
         Equation,
         Equations,
@@ -66,7 +81,7 @@ def _solve(stiffness: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.
 
     def properties(ts: Any, coors: np.ndarray, mode: str | None = None, **_: Any) -> Any:
         if mode != "qp":
-            return None
+            return {}
         local = voxelwise[tuple(np.floor(coors).astype(int).T)]
         prestress = np.einsum("nij,j->ni", local, gradient[order])
         return {"stiffness": local, "prestress": prestress[..., None]}
@@ -87,7 +102,8 @@ def _solve(stiffness: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.
     for a, n in zip("xyz"[:d], grid, strict=True):
         low = domain.create_region(f"low_{a}", f"vertices in ({a} < {eps})", "facet")
         high = domain.create_region(f"high_{a}", f"vertices in ({a} > {n - eps})", "facet")
-        name = f"match_{a}_{kind}"
+        along = a if d == 3 else {"x": "y", "y": "x"}[a]  # lines are named after what varies
+        name = f"match_{along}_{kind}"
         matching.append(Function(name, getattr(periodic, name)))
         conditions.append(PeriodicBC(f"periodic_{a}", [low, high], {"u.all": "u.all"}, match=name))
     problem = Problem(
@@ -101,10 +117,12 @@ def _solve(stiffness: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.
     linear = ScipyDirect({})
     problem.set_solver(Newton({"i_max": 1, "eps_a": 1e-14, "eps_r": 1e-14}, lin_solver=linear))
     problem.solve(save_results=False)
-    strain = problem.evaluate("ev_cauchy_strain.2.omega(u)", mode="el_avg")
-    centres = mesh.get_centroids(d) if hasattr(mesh, "get_centroids") else domain.get_centroids(d)
-    where = tuple(np.floor(centres).astype(int).T)
-    total = np.empty((len(order), *grid))
-    for i, target in enumerate(order):
-        total[(target, *where)] = strain[:, 0, i, 0] + gradient[target]
-    return total, np.einsum("ij...,j...->i...", stiffness, total)
+    strain = problem.evaluate("ev_cauchy_strain.2.omega(u)", mode="el_avg")[:, 0, :, 0]
+    local = voxelwise[tuple(np.floor(domain.get_centroids(d)).astype(int).T)]
+    stress = np.einsum("nij,nj->ni", local, strain + gradient[order]).mean(axis=0)
+    nodes = tuple(np.rint(field.get_coor()).astype(int).T)
+    displacement = np.empty((d, *(grid + 1)))
+    for c in range(d):
+        displacement[(c, *nodes)] = u().reshape(-1, d)[:, c]
+    inside = (slice(None), *(slice(0, n) for n in grid))
+    return displacement[inside], stress[np.argsort(order)]

@@ -84,7 +84,8 @@ class VoxelOperator:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Write to ``out`` the nodal forces of ``u`` plus a mean gradient ``load``.
 
-        ``u`` comes from :meth:`vector`. Returns twice the energy of each job and the sum over voxels of its flux.
+        ``u`` comes from :meth:`vector`. Returns twice the energy of each job, and the
+        sum over voxels of its flux.
         """
         jobs = len(u)
         units = jobs * self.slabs
