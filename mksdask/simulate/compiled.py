@@ -12,11 +12,20 @@ from numba import njit
 FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` as a part of the kernels which call it.
+
+    Their constants then reach into it, so that it is compiled for them.
+    """
+    return njit(error_model="numpy", nogil=True, fastmath=FASTMATH, forceinline=True)(function)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile ``function`` for nogil use from many threads.
 
     The compiled code is kept on disk next to the source, or in the user's cache folder where the
-    source is read-only. Where neither can be written it is compiled anew in each process.
+    source is read-only. Where neither can be written it is compiled anew in each process. A kernel
+    made inside a function may capture plain numbers only: the cache does not know others again.
 
     >>> @kernel
     ... def twice(x):

@@ -20,14 +20,22 @@ sum of each component of the flux.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
-from mksdask.simulate.compiled import kernel
-from mksdask.simulate.voxel_laws import PAD, anisotropic_law, isotropic_law, plane_law, scalar_law
+from mksdask.simulate import voxel_laws
+from mksdask.simulate.compiled import inlined, kernel
+from mksdask.simulate.voxel_laws import PAD
+
+ISOTROPIC, ANISOTROPIC, SCALAR = 0, 1, 2
+SHAPES = ((3, 2, 6), (3, 21, 6), (1, 1, 3))  # unknowns, constants, components of the flux
+LAWS = {"isotropic": ISOTROPIC, "anisotropic": ANISOTROPIC, "scalar": SCALAR}
+# Kernels kept on disk are known by their own file only; this makes them know the laws' too.
+LAWS_STAMP = zlib.crc32(Path(voxel_laws.__file__).read_bytes())
 
 
 def padded(n: int) -> int:
@@ -51,47 +59,45 @@ def pitch_for(n: int) -> int:
     return pitch + PAD
 
 
+@inlined
+def _gather_3d(near, far, n, width, rows, pitch):  # type: ignore[no-untyped-def]
+    """Sums and differences along x and z of one component of a row of nodes."""
+    for k in range(min(width, pitch)):
+        a, b, c, d = near[k], near[k + 1], far[k], far[k + 1]
+        rows[k] = (a + b) + (c + d)
+        rows[pitch + k] = (b - a) + (d - c)
+        rows[2 * pitch + k] = (c + d) - (a + b)
+        rows[3 * pitch + k] = (d - c) - (b - a)
+    a, b, c, d = near[n - 1], near[0], far[n - 1], far[0]
+    rows[n - 1] = (a + b) + (c + d)
+    rows[pitch + n - 1] = (b - a) + (d - c)
+    rows[2 * pitch + n - 1] = (c + d) - (a + b)
+    rows[3 * pitch + n - 1] = (d - c) - (b - a)
+
+
+@inlined
+def _scatter_3d(rows, n, owed, q, pitch):  # type: ignore[no-untyped-def]
+    """Finish one row of nodes; keep what its voxels owe to the next plane."""
+    for k in range(min(n, pitch) - 1):
+        near = (rows[k + 1] - rows[pitch + k + 1]) + (rows[k] + rows[pitch + k])
+        far = (rows[2 * pitch + k + 1] - rows[3 * pitch + k + 1]) + (
+            rows[2 * pitch + k] + rows[3 * pitch + k]
+        )
+        q[k + 1] = owed[k + 1] + (near - far)
+        owed[k + 1] = near + far
+    e = n - 1
+    near = (rows[0] - rows[pitch]) + (rows[e] + rows[pitch + e])
+    far = (rows[2 * pitch] - rows[3 * pitch]) + (rows[2 * pitch + e] + rows[3 * pitch + e])
+    q[0] = owed[0] + (near - far)
+    owed[0] = near + far
+
+
 @cache
-def operator_3d(law_name: str, pitch: int) -> Callable[..., None]:
+def operator_3d(law: int, pitch: int) -> Callable[..., None]:
     """Operator in three dimensions for a material law, compiled for rows up to ``pitch``."""
-    laws: dict[str, tuple[Any, int, int, int]] = {
-        "isotropic": (isotropic_law(pitch), 3, 2, 6),
-        "anisotropic": (anisotropic_law(pitch), 3, 21, 6),
-        "scalar": (scalar_law(pitch), 1, 1, 3),
-    }
-    law, parts, constants, fluxes = laws[law_name]
+    parts, constants, fluxes = SHAPES[law]
     carried = 4 * parts
-
-    @kernel
-    def gather(near, far, n, width, rows):  # type: ignore[no-untyped-def]
-        """Sums and differences along x and z of one component of a row of nodes."""
-        for k in range(min(width, pitch)):
-            a, b, c, d = near[k], near[k + 1], far[k], far[k + 1]
-            rows[k] = (a + b) + (c + d)
-            rows[pitch + k] = (b - a) + (d - c)
-            rows[2 * pitch + k] = (c + d) - (a + b)
-            rows[3 * pitch + k] = (d - c) - (b - a)
-        a, b, c, d = near[n - 1], near[0], far[n - 1], far[0]
-        rows[n - 1] = (a + b) + (c + d)
-        rows[pitch + n - 1] = (b - a) + (d - c)
-        rows[2 * pitch + n - 1] = (c + d) - (a + b)
-        rows[3 * pitch + n - 1] = (d - c) - (b - a)
-
-    @kernel
-    def scatter(rows, n, owed, q):  # type: ignore[no-untyped-def]
-        """Finish one row of nodes; keep what its voxels owe to the next plane."""
-        for k in range(min(n, pitch) - 1):
-            near = (rows[k + 1] - rows[pitch + k + 1]) + (rows[k] + rows[pitch + k])
-            far = (rows[2 * pitch + k + 1] - rows[3 * pitch + k + 1]) + (
-                rows[2 * pitch + k] + rows[3 * pitch + k]
-            )
-            q[k + 1] = owed[k + 1] + (near - far)
-            owed[k + 1] = near + far
-        e = n - 1
-        near = (rows[0] - rows[pitch]) + (rows[e] + rows[pitch + e])
-        far = (rows[2 * pitch] - rows[3 * pitch]) + (rows[2 * pitch + e] + rows[3 * pitch + e])
-        q[0] = owed[0] + (near - far)
-        owed[0] = near + far
+    stamp = LAWS_STAMP
 
     @kernel
     def units(u, material, which, load, q, edge, sums, shape, slabs, first, last):  # type: ignore[no-untyped-def]
@@ -102,7 +108,7 @@ def operator_3d(law_name: str, pitch: int) -> Callable[..., None]:
         before, after = np.zeros(carried * pitch, u.dtype), np.zeros(carried * pitch, u.dtype)
         forces = np.zeros(2 * carried * pitch, u.dtype)
         ends = np.zeros(carried * pitch, u.dtype)
-        total = np.zeros(1 + fluxes)
+        total = np.zeros(1 + fluxes if stamp >= 0 else 0)
         for unit in range(first, last):
             job, slab = unit // slabs, unit % slabs
             values = u[job * parts * nx * plane :]
@@ -115,67 +121,84 @@ def operator_3d(law_name: str, pitch: int) -> Callable[..., None]:
                 near, far = i * plane, (i + 1) % nx * plane
                 for c in range(parts):
                     o = c * nx * plane
-                    gather(
-                        values[o + near :], values[o + far :], nz, width, before[4 * c * pitch :]
+                    _gather_3d(
+                        values[o + near :],
+                        values[o + far :],
+                        nz,
+                        width,
+                        before[4 * c * pitch :],
+                        pitch,
                     )
                 forces[carried * pitch :] = 0
                 for j in range(ny):
                     for c in range(parts):
                         o = c * nx * plane + (j + 1) % ny * nz
-                        gather(
-                            values[o + near :], values[o + far :], nz, width, after[4 * c * pitch :]
+                        _gather_3d(
+                            values[o + near :],
+                            values[o + far :],
+                            nz,
+                            width,
+                            after[4 * c * pitch :],
+                            pitch,
                         )
-                    law(
-                        before,
-                        after,
-                        properties[(i * ny + j) * per_row :],
-                        forces,
-                        load[job],
-                        width,
-                        total,
-                    )
+                    row = properties[(i * ny + j) * per_row :]
+                    if law == ISOTROPIC:
+                        voxel_laws.isotropic(
+                            before, after, row, forces, load[job], width, total, pitch
+                        )
+                    elif law == ANISOTROPIC:
+                        voxel_laws.anisotropic(
+                            before, after, row, forces, load[job], width, total, pitch
+                        )
+                    else:
+                        voxel_laws.scalar(
+                            before, after, row, forces, load[job], width, total, pitch
+                        )
                     if j == 0:
                         ends[:] = forces[: carried * pitch]
                     else:
                         for c in range(parts):
                             o = c * plane + j * nz
-                            scatter(
+                            _scatter_3d(
                                 forces[4 * c * pitch :],
                                 nz,
                                 owed[o:],
                                 results[c * nx * plane + near + j * nz :],
+                                pitch,
                             )
                     before, after = after, before
                 for k in range(carried * pitch):
                     ends[k] += forces[carried * pitch + k]
                 for c in range(parts):
                     o = c * nx * plane + near
-                    scatter(ends[4 * c * pitch :], nz, owed[c * plane :], results[o:])
+                    _scatter_3d(ends[4 * c * pitch :], nz, owed[c * plane :], results[o:], pitch)
             sums[unit] = total
 
     return units
 
 
+@inlined
+def _gather_2d(near, n, width, rows, pitch):  # type: ignore[no-untyped-def]
+    """Sums and differences along y of one component of a row of nodes."""
+    for k in range(min(width, pitch)):
+        a, b = near[k], near[k + 1]
+        rows[k] = a + b
+        rows[pitch + k] = b - a
+    rows[n - 1] = near[n - 1] + near[0]
+    rows[pitch + n - 1] = near[0] - near[n - 1]
+
+
+@inlined
+def _scatter_2d(rows, n, q, pitch):  # type: ignore[no-untyped-def]
+    for k in range(min(n, pitch) - 1):
+        q[k + 1] = (rows[k + 1] - rows[pitch + k + 1]) + (rows[k] + rows[pitch + k])
+    q[0] = (rows[0] - rows[pitch]) + (rows[n - 1] + rows[pitch + n - 1])
+
+
 @cache
 def operator_2d(pitch: int) -> Callable[..., None]:
     """Operator in the plane, rows along y; each slab of rows is a unit."""
-    law = plane_law(pitch)
-
-    @kernel
-    def gather(near, n, width, rows):  # type: ignore[no-untyped-def]
-        """Sums and differences along y of one component of a row of nodes."""
-        for k in range(min(width, pitch)):
-            a, b = near[k], near[k + 1]
-            rows[k] = a + b
-            rows[pitch + k] = b - a
-        rows[n - 1] = near[n - 1] + near[0]
-        rows[pitch + n - 1] = near[0] - near[n - 1]
-
-    @kernel
-    def scatter(rows, n, q):  # type: ignore[no-untyped-def]
-        for k in range(min(n, pitch) - 1):
-            q[k + 1] = (rows[k + 1] - rows[pitch + k + 1]) + (rows[k] + rows[pitch + k])
-        q[0] = (rows[0] - rows[pitch]) + (rows[n - 1] + rows[pitch + n - 1])
+    stamp = LAWS_STAMP
 
     @kernel
     def units(u, material, which, load, q, edge, sums, shape, slabs, first, last):  # type: ignore[no-untyped-def]
@@ -183,7 +206,7 @@ def operator_2d(pitch: int) -> Callable[..., None]:
         width = -(-ny // PAD) * PAD
         before, after = np.zeros(4 * pitch, u.dtype), np.zeros(4 * pitch, u.dtype)
         forces = np.zeros(8 * pitch, u.dtype)
-        total = np.zeros(4)
+        total = np.zeros(4 if stamp >= 0 else 0)
         for unit in range(first, last):
             job, slab = unit // slabs, unit % slabs
             values = u[job * 2 * nx * ny :]
@@ -194,17 +217,20 @@ def operator_2d(pitch: int) -> Callable[..., None]:
             forces[4 * pitch :] = 0
             start = slab * nx // slabs
             for c in range(2):
-                gather(values[(c * nx + start) * ny :], ny, width, before[2 * c * pitch :])
+                _gather_2d(
+                    values[(c * nx + start) * ny :], ny, width, before[2 * c * pitch :], pitch
+                )
             for i in range(start, (slab + 1) * nx // slabs):
                 for c in range(2):
                     o = (c * nx + (i + 1) % nx) * ny
-                    gather(values[o:], ny, width, after[2 * c * pitch :])
-                law(before, after, properties[i * 6 * width :], forces, load[job], width, total)
+                    _gather_2d(values[o:], ny, width, after[2 * c * pitch :], pitch)
+                row = properties[i * 6 * width :]
+                voxel_laws.plane(before, after, row, forces, load[job], width, total, pitch)
                 for c in range(2):
-                    scatter(forces[2 * c * pitch :], ny, results[(c * nx + i) * ny :])
+                    _scatter_2d(forces[2 * c * pitch :], ny, results[(c * nx + i) * ny :], pitch)
                 before, after = after, before
             for c in range(2):
-                scatter(forces[(4 + 2 * c) * pitch :], ny, owed[c * ny :])
+                _scatter_2d(forces[(4 + 2 * c) * pitch :], ny, owed[c * ny :], pitch)
             sums[unit] = total
 
     return units

@@ -10,9 +10,6 @@ import numpy as np
 from mksdask.simulate import voxel_kernels
 from mksdask.simulate.voxel_laws import PAD
 
-# Constants of a material per law, in the order the kernels read them.
-CONSTANTS = {"isotropic": 2, "anisotropic": 21, "plane": 6, "scalar": 1}
-
 
 class Workers:
     """Spread numbered units of work over threads; one thread runs them in place.
@@ -71,7 +68,7 @@ class VoxelOperator:
         self._units = (
             voxel_kernels.operator_2d(pitch)
             if law == "plane"
-            else voxel_kernels.operator_3d(law, pitch)
+            else voxel_kernels.operator_3d(voxel_kernels.LAWS[law], pitch)
         )
 
     def vector(self, jobs: int) -> np.ndarray:
