@@ -200,8 +200,7 @@ def elastic_table(
         return np.array([st.isotropic(*m) for m in zip(young, poisson, strict=True)]), True
     if youngs_modulus is not None or poissons_ratio is not None:
         raise ValueError("stiffness and youngs_modulus or poissons_ratio are given; wanted one way")
-    single = np.ndim(stiffness) == 2 and np.shape(stiffness)[0] in (3, 6)
-    phases = [stiffness] if single else list(stiffness)
+    phases = [stiffness] if np.ndim(stiffness[0]) == 1 else list(stiffness)
     table = [st.checked(c, f"stiffness of phase {i}") for i, c in enumerate(phases)]
     if not table or len({c.shape for c in table}) != 1:
         raise ValueError("stiffness wants one matrix a phase, all (6, 6) or all (3, 3)")

@@ -58,7 +58,6 @@ def solve(
     green: np.ndarray,
     tolerance: float,
     exactly: int | None = None,
-    cap: int = CAP,
 ) -> Solution:
     """Solve one load case for each entry of ``which`` (the material it belongs to).
 
@@ -75,8 +74,6 @@ def solve(
         ``green_blocks`` of the reference on this grid.
     exactly
         Do this many iterations whatever the residual.
-    cap
-        Give up after so many.
     """
     jobs = len(which)
     found = Solution(
@@ -98,7 +95,7 @@ def solve(
         found.flux /= run.voxels
         return found
     goal2 = np.maximum(tolerance**2 * initial2, floor2)
-    run.iterate(goal2, cap)
+    run.iterate(goal2, CAP)
     before = np.full(jobs, np.inf)
     for _ in range(RESTARTS):
         # The residual updated by the iteration drifts from the true one by rounding. Form the
@@ -107,12 +104,12 @@ def solve(
         found.flux[:] = run.total
         found.residual[:] = _relative(run.rz, initial2, floor2)
         found.converged[:] = run.rz <= 4 * goal2
-        helps = ~found.converged & (run.rz < 0.25 * before) & (found.iterations < cap)
+        helps = ~found.converged & (run.rz < 0.25 * before) & (found.iterations < CAP)
         if not helps.any():
             break
         before = run.rz.copy()
         run.active = helps
-        run.iterate(goal2, cap)
+        run.iterate(goal2, CAP)
     found.flux /= run.voxels
     return found
 

@@ -237,9 +237,9 @@ def _cells(
         table, isotropic = np.empty((0, n, n)), False
     else:
         cells = labelled_cells(phase)
-        if np.ndim(stiffness) > 3:
+        if getattr(stiffness, "ndim", 0) > 3:
             raise ValueError(
-                f"stiffness has {np.ndim(stiffness)} axes; wanted (6, 6) or one such matrix a "
+                f"stiffness has {stiffness.ndim} axes; wanted (6, 6) or one such matrix a "
                 "phase; for a matrix a voxel pass phase=None"
             )
         table, isotropic = elastic_table(

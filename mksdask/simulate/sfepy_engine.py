@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import threading
 import warnings
 from typing import Any
 
 import numpy as np
 
 from mksdask.errors import missing_extra
+
+_ONE_AT_A_TIME = threading.Lock()  # SfePy keeps its output and options in globals
 
 
 def solve_cell(
@@ -23,16 +26,17 @@ def solve_cell(
     True. Unit voxels, one bi- or trilinear element each, two integration points an axis, periodic
     displacement fluctuation with the corners held.
     """
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # it greets while it is imported
-            importlib.import_module("sfepy.terms")
-        from sfepy.base.base import output
-    except ImportError:
-        raise missing_extra("sfepy", "sfepy", 'engine="sfepy"') from None
-    with warnings.catch_warnings():
-        # SfePy and the solvers below it announce deprecations of their own making.
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        # SfePy and the packages below it announce deprecations of their own making.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", PendingDeprecationWarning)
+        warnings.simplefilter("ignore", SyntaxWarning)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # it greets while it is imported
+                importlib.import_module("sfepy.terms")
+            from sfepy.base.base import output
+        except ImportError:
+            raise missing_extra("sfepy", "sfepy", 'engine="sfepy"') from None
         speak = output.output_function
         output.set_output(quiet=True)
         try:
