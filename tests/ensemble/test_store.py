@@ -168,6 +168,18 @@ def test_overwrite_replaces_only_when_asked(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["e.zarr"]
 
 
+def test_overwrite_on_an_object_store():
+    store = "memory://overwritten.zarr"
+    mks.create_ensemble(store, make(4))
+    mks.create_ensemble(store, make(5), overwrite=True)
+    assert mks.open_ensemble(store).sizes["sample"] == 5
+    import fsspec
+
+    left = fsspec.filesystem("memory").find("/overwritten.zarr.replaced")
+    assert not left
+    assert not any("lock" in key for key in fsspec.filesystem("memory").find("/overwritten.zarr"))
+
+
 def test_what_is_overwritten_is_kept_until_the_new_one_is_complete(tmp_path):
     store = tmp_path / "e.zarr"
     mks.create_ensemble(store, make(4, seed=1))
