@@ -1,5 +1,6 @@
 """Microstructure ensembles at rest: chunked, checked and self-describing on Zarr."""
 
+from mksdask.ensemble.describe import describe_ensemble
 from mksdask.ensemble.plan import ChunkPlan, plan_chunks
 from mksdask.ensemble.read import open_ensemble
 from mksdask.ensemble.validate import validate_ensemble
@@ -14,6 +15,7 @@ __all__ = [
     "ChunkPlan",
     "append_samples",
     "create_ensemble",
+    "describe_ensemble",
     "discard_unfinished",
     "open_ensemble",
     "plan_chunks",

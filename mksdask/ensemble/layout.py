@@ -83,8 +83,6 @@ def create_array(
         fill_value=fill_value(dtype),
         dimension_names=[str(d) for d in dims],
         attributes=plain_attrs(attrs),
-        # A block of nothing but fill values must exist too: what does not exist is not written yet.
-        config={"write_empty_chunks": True},
         overwrite=True,
     )
 
@@ -122,6 +120,11 @@ def root_document(location: Location) -> dict[str, Any]:
 def stored_arrays(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Metadata of each committed array by name."""
     return document.get("consolidated_metadata", {}).get("metadata", {})
+
+
+def user_attrs(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Root attributes without our own entry."""
+    return {k: v for k, v in document["attributes"].items() if k != OURS}
 
 
 def commit_root(
@@ -162,7 +165,8 @@ def written_arrays(location: Location, names: Iterable[str]) -> dict[str, Any]:
 def read_values(location: Location, name: str, selection: Any = ...) -> np.ndarray:
     """Values of a stored array; text comes back as NumPy unicode."""
     values = np.asarray(read_checked(location.array(name), selection, name, location.url))
-    return values.astype(str) if values.dtype.kind in "OT" else values
+    # By way of lists: NumPy does not cast its variable-width text to fixed-width text of any length.
+    return np.array(values.tolist(), dtype=str) if values.dtype.kind in "OT" else values
 
 
 def read_checked(array: zarr.Array[Any], selection: Any, name: str, url: str) -> Any:

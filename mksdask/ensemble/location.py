@@ -66,8 +66,11 @@ class Location:
 
     def array(self, name: str, *, read_only: bool = True) -> zarr.Array[Any]:
         """One stored array, opened by its own metadata."""
-        mode = "r" if read_only else "r+"
-        return zarr.open_array(self.zarr_store(read_only=read_only), path=name, mode=mode)
+        if read_only:
+            return zarr.open_array(self.zarr_store(read_only=True), path=name, mode="r")
+        array = zarr.open_array(self.zarr_store(read_only=False), path=name, mode="r+")
+        # A block of nothing but fill values must exist too: what does not exist is not written yet.
+        return array.with_config({"write_empty_chunks": True})
 
     def exists(self) -> bool:
         """Whether anything is stored here (an empty folder is nothing)."""

@@ -133,7 +133,7 @@ def _attribute_violations(ds: xr.Dataset) -> list[str]:
         json.dumps(plain_attrs(attrs))
     except (TypeError, ValueError) as error:
         found.append(f"attrs cannot be written as JSON: {error}")
-    if "voxel_size" in attrs:
+    if "voxel_size" in attrs and n_axes:
         try:
             sizes = np.atleast_1d(np.asarray(attrs["voxel_size"], dtype=float))
         except (TypeError, ValueError):
@@ -145,7 +145,7 @@ def _attribute_violations(ds: xr.Dataset) -> list[str]:
             )
     if "voxel_unit" in attrs and not isinstance(attrs["voxel_unit"], str):
         found.append(f"attribute 'voxel_unit' is {attrs['voxel_unit']!r}; wanted text such as 'um'")
-    if "periodic" in attrs:
+    if "periodic" in attrs and n_axes:
         periodic = attrs["periodic"]
         axes = [d for d in SPACE if d in ds.dims]
         if isinstance(periodic, str) or not set(periodic) <= set(axes):

@@ -1,0 +1,42 @@
+# Front doors: `make demo` and `make test` need Python 3.11+, git and make, and set up the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test slow lint types bench clean
+
+help:
+	@echo "make demo   generate, store and analyse an ensemble; pictures go to demo-output/"
+	@echo "make test   run the test suite"
+	@echo "make slow   run the system tests that take minutes"
+	@echo "make lint   ruff and mypy"
+	@echo "make bench  every benchmark that needs no other program"
+	@echo "make clean  remove what the others made"
+
+# Reinstalled when the dependencies change, so that a second call is quick.
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mksdask needs Python 3.11 or later; name one with: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	@touch $@
+
+demo: $(VENV)/ready
+	$(BIN)/mksdask demo --out demo-output --overwrite
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+slow: $(VENV)/ready
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/ready
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

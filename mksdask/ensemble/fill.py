@@ -1,0 +1,164 @@
+"""Lay out the arrays of an ensemble and fill them, whole blocks only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from mksdask import progress as watch
+from mksdask.ensemble import blocks, layout
+from mksdask.ensemble.check import broken_blocks
+from mksdask.ensemble.location import Location
+from mksdask.ensemble.prepare import block_names
+from mksdask.ensemble.schema import SAMPLE
+from mksdask.errors import DataError
+from mksdask.lazy import visit
+
+
+def lay_out(location: Location, ds: xr.Dataset, unfinished: Mapping[str, Any]) -> list[str]:
+    """Make the arrays, store the columns, and return the names of what is still to be filled."""
+    attrs = dict(ds.attrs)
+    extra = [str(c) for c in ds.coords if ds[c].dims != (c,)]
+    if extra:
+        attrs["coordinates"] = " ".join(extra)
+    names = block_names(ds)
+    layout.commit_root(location, attrs, {}, names, unfinished)
+    for key, variable in ds.variables.items():
+        name = str(key)
+        # Columns have one number a sample: they lie in few, large chunks.
+        unit = unfinished["chunks"] if name in names else {SAMPLE: layout.COLUMN_CHUNK}
+        chunks = tuple(unit.get(str(d), n) for d, n in variable.sizes.items())
+        shape, dtype = variable.shape, variable.dtype
+        layout.create_array(location, name, variable.dims, shape, dtype, chunks, variable.attrs)
+        if name not in names:
+            location.array(name, read_only=False)[...] = _values(variable)
+    arrays = layout.written_arrays(location, map(str, ds.variables))
+    layout.commit_root(location, attrs, arrays, names, unfinished)
+    return names
+
+
+def lengthen(location: Location, ds: xr.Dataset, names: Sequence[str], first: int) -> None:
+    """Make room for the new samples; readers do not see it before the root is replaced."""
+    for key, variable in ds.variables.items():
+        if SAMPLE not in variable.dims:
+            continue
+        array = location.array(str(key), read_only=False)
+        wanted = first + ds.sizes[SAMPLE]
+        if array.shape[0] != wanted:
+            array.resize((wanted, *array.shape[1:]))
+        if key not in names:
+            array[first:] = _values(variable)
+
+
+def _values(variable: xr.Variable) -> np.ndarray:
+    """One number or name a sample, computed if lazy: columns are small and stored at once."""
+    values = np.asarray(variable.values)
+    return values.astype(object) if values.dtype.kind in "UOT" else values
+
+
+def fill(
+    location: Location,
+    ds: xr.Dataset,
+    todo: Mapping[str, Sequence[blocks.Index] | None],
+    first: int,
+    progress: bool | None,
+) -> None:
+    """Write blocks (those in ``todo``, or all where it says None) in one computation."""
+    work: list[Any] = []
+    for name, indices in todo.items():
+        source = aligned(ds[name], layout.write_unit(location.array(name)), first)
+        written = visit(source, blocks.BlockWriter(location, name, first))
+        if indices is None:
+            work.append(written)
+        else:
+            delayed = written.to_delayed()
+            work += [delayed[index] for index in indices]
+    if work:
+        watch.compute(*work, label="writing", progress=progress)
+
+
+def aligned(array: xr.DataArray, unit: tuple[int, ...], first: int) -> da.Array:
+    """The new data in chunks that are exactly the stored blocks, the first one cut at ``first``."""
+    chunks: list[Any] = list(unit)
+    held = first % unit[0]
+    if array.dims[0] == SAMPLE and held:
+        n = array.shape[0]
+        head = min(unit[0] - held, n)
+        rest = n - head
+        chunks[0] = (
+            head,
+            *([unit[0]] * (rest // unit[0])),
+            *([rest % unit[0]] if rest % unit[0] else []),
+        )
+    data = array.data
+    if isinstance(data, da.Array):
+        return data.rechunk(tuple(chunks))
+    return da.from_array(data, chunks=tuple(chunks), name=False)
+
+
+def todo_blocks(
+    location: Location, name: str, first: int, progress: bool | None
+) -> list[blocks.Index]:
+    """Blocks of the new data that are missing or broken, in indices of the data."""
+    array = location.array(name)
+    unit = layout.write_unit(array)[0]
+    wanted = {i for i in blocks.all_blocks(array) if (i[0] + 1) * unit > first}
+    # A block shared with old samples exists whether or not the new ones are in it: write it again.
+    shared = {i for i in wanted if i[0] * unit < first}
+    present = (wanted - shared) & blocks.existing_blocks(location, array)
+    broken = broken_blocks(location, name, sorted(present), progress)
+    redo = (wanted - present) | set(broken)
+    return sorted((i[0] - first // unit, *i[1:]) for i in redo)
+
+
+def finish(location: Location) -> None:
+    """Commit what has been written."""
+    document = layout.root_document(location)
+    attrs = layout.user_attrs(document)
+    ours = document["attributes"][layout.OURS]
+    unfinished = ours["unfinished"] or {}
+    if unfinished.get("provenance"):
+        provenance = dict(attrs.get("provenance") or {})
+        provenance["appended"] = [*provenance.get("appended", []), unfinished["provenance"]]
+        attrs["provenance"] = provenance
+    arrays = layout.written_arrays(location, layout.stored_arrays(document))
+    layout.commit_root(location, attrs, arrays, ours["blocks"], None)
+    if unfinished.get("previous"):
+        Location(unfinished["previous"], location.options).delete()
+
+
+def check_same_data(
+    location: Location,
+    ds: xr.Dataset,
+    todo: Mapping[str, Sequence[blocks.Index]],
+    first: int,
+) -> None:
+    """Compute one block of each variable that is stored already and compare."""
+    pairs = []
+    for name, missing in todo.items():
+        array = location.array(name)
+        source = aligned(ds[name], layout.write_unit(array), first)
+        kept = set(np.ndindex(source.numblocks)) - set(missing)
+        if kept:
+            index = min(kept)
+            stored = layout.read_values(location, name, blocks.region(array, index, first))
+            pairs.append((name, source.blocks[index], stored))
+    computed = watch.compute(*(block for _, block, _ in pairs), progress=False)
+    for (name, _, stored), block in zip(pairs, computed, strict=True):
+        exact = stored.dtype.kind not in "fc"
+        rtol = 0.0 if exact else (1e-4 if stored.dtype.itemsize in (2, 4) else 1e-8)
+        scale = 0.0 if exact else float(np.nanmax(np.abs(stored), initial=0.0))
+        same = (
+            np.array_equal(block, stored)
+            if exact
+            else np.allclose(block, stored, rtol=rtol, atol=rtol * scale, equal_nan=True)
+        )
+        if not same:
+            raise DataError(
+                f"variable {name!r} of the dataset differs from what the interrupted write stored: "
+                "resume with the same data, or create the store again with overwrite=True"
+            )

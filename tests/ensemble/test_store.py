@@ -1,0 +1,340 @@
+"""Create, open, append, resume: what comes out is what went in, whatever the chunks."""
+
+import warnings
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import mksdask as mks
+
+
+def make(n=10, shape=(6, 5), seed=0, chunk=3, first=0, names=False):
+    rng = np.random.default_rng(seed)
+    space = ("x", "y", "z")[: len(shape)]
+    labels = rng.integers(0, 3, (n, *shape)).astype("uint8")
+    sample = [f"s{first + i:03d}" for i in range(n)] if names else np.arange(first, first + n)
+    return xr.Dataset(
+        {
+            "phase": (("sample", *space), da.from_array(labels, chunks=(chunk, *shape))),
+            "strain": (
+                ("sample", *space, "tensor"),
+                rng.normal(size=(n, *shape, 2)).astype("float32"),
+            ),
+            "modulus": ("sample", rng.normal(size=n)),
+            "measured": ("sample", da.from_array(rng.normal(size=n), chunks=chunk)),
+            "template": (space, rng.normal(size=shape)),
+        },
+        coords={
+            "sample": sample,
+            "tensor": ["xx", "yy"],
+            "batch": ("sample", [f"b{i % 2}" for i in range(n)]),
+        },
+        attrs={
+            "voxel_size": [0.5] * len(shape),
+            "voxel_unit": "um",
+            "phase_names": ["a", "b", "c"],
+        },
+    )
+
+
+@pytest.mark.parametrize("url", ["{tmp}/e.zarr", "file://{tmp}/e.zarr", "memory://{tmp}/e.zarr"])
+@pytest.mark.parametrize("names", [False, True])
+def test_what_is_opened_is_what_was_created(tmp_path, url, names):
+    store = url.format(tmp=tmp_path)
+    ds = make(names=names)
+    mks.create_ensemble(store, ds)
+    opened = mks.open_ensemble(store)
+    assert opened.phase.chunks is not None
+    assert opened.measured.chunks is not None
+    xr.testing.assert_identical(opened.compute(), ds.compute())
+    assert mks.validate_ensemble(store) == []
+
+
+def test_plain_xarray_reads_the_store(tmp_path):
+    store = str(tmp_path / "e.zarr")
+    ds = make(names=True)
+    mks.create_ensemble(store, ds)
+    plain = xr.open_zarr(store).compute()
+    for name in ds.variables:
+        np.testing.assert_array_equal(plain[name].values.astype(ds[name].dtype), ds[name].values)
+    assert set(plain.coords) == set(ds.coords)
+    without = xr.open_zarr(store, consolidated=False)
+    assert without.sizes == plain.sizes
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    n=st.integers(1, 12),
+    more=st.integers(1, 12),
+    chunk=st.integers(1, 13),
+    other=st.integers(1, 13),
+    stored=st.none() | st.integers(1, 13),
+    seed=st.integers(0, 99),
+)
+def test_append_joins_whatever_the_chunks(n, more, chunk, other, stored, seed):
+    store = f"memory://append-{n}-{more}-{chunk}-{other}-{stored}-{seed}.zarr"
+    a, b = make(n, chunk=chunk, seed=seed), make(more, chunk=other, seed=seed + 1, first=n)
+    chunks = None if stored is None else {"sample": min(stored, n)}
+    mks.create_ensemble(store, a, chunks=chunks, overwrite=True)
+    joined = mks.append_samples(store, b)
+    xr.testing.assert_identical(
+        joined.compute(), xr.concat([a, b], "sample", data_vars="minimal", coords="minimal", join="exact",
+                                    compat="override", combine_attrs="override").compute()
+    )  # fmt: skip
+    again = mks.append_samples(store, b.drop_vars("sample"))
+    assert list(again.sample.values) == list(range(n + 2 * more))
+    xr.testing.assert_equal(again.isel(sample=slice(n, None, None)).phase[:more], b.phase)
+    assert mks.validate_ensemble(store) == []
+    plain = xr.open_zarr(store)
+    assert plain.sizes["sample"] == n + 2 * more
+
+
+def test_volumes_chunked_in_space(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = da.from_array(rng.integers(0, 2, (2, 20, 18, 7)).astype("uint8"), chunks=(1, 9, 18, 3))
+    ds = xr.Dataset({"phase": (("sample", "x", "y", "z"), labels)})
+    out = mks.create_ensemble(tmp_path / "v.zarr", ds, chunks={"sample": 1, "x": 8, "y": 8, "z": 7})
+    assert out.phase.chunks == ((1, 1), (8, 8, 4), (8, 8, 2), (7,))
+    np.testing.assert_array_equal(out.phase, labels.compute())
+    more = mks.append_samples(tmp_path / "v.zarr", ds)
+    np.testing.assert_array_equal(more.phase[2:], labels.compute())
+
+
+def test_large_chunks_are_sharded_and_read_in_parts(tmp_path):
+    rng = np.random.default_rng(0)
+    field = rng.normal(size=(6, 70, 80, 90))
+    ds = xr.Dataset(
+        {"density": (("sample", "x", "y", "z"), da.from_array(field, chunks=(6, 70, 80, 90)))}
+    )
+    mks.create_ensemble(tmp_path / "s.zarr", ds, chunks={"sample": 6})
+    import zarr
+
+    array = zarr.open_array(tmp_path / "s.zarr" / "density", mode="r")
+    assert array.shards == (6, 70, 80, 90)
+    assert array.chunks == (1, 70, 80, 90)
+    np.testing.assert_array_equal(mks.open_ensemble(tmp_path / "s.zarr").density[4], field[4])
+
+
+def test_misaligned_and_irregular_chunks_are_rechunked(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 3, (11, 4, 4)).astype("int16")
+    for i, chunks in enumerate([((1, 4, 4, 2), 4, 4), ((5, 5, 1), (1, 3), 4), (2, 1, 4)]):
+        ds = xr.Dataset({"phase": (("sample", "x", "y"), da.from_array(labels, chunks=chunks))})
+        out = mks.create_ensemble(tmp_path / f"{i}.zarr", ds, chunks={"sample": 3})
+        np.testing.assert_array_equal(out.phase, labels)
+
+
+def test_blocks_of_nothing_but_fill_values_are_not_missing(tmp_path):
+    field = da.full((4, 3, 3), np.nan, chunks=(1, 3, 3))
+    mks.create_ensemble(tmp_path / "nan.zarr", xr.Dataset({"f": (("sample", "x", "y"), field)}))
+    assert mks.validate_ensemble(tmp_path / "nan.zarr") == []
+
+
+def test_opening_reads_no_data(tmp_path):
+    mks.create_ensemble(tmp_path / "e.zarr", make())
+    for chunk in (tmp_path / "e.zarr" / "phase" / "c").rglob("*"):
+        if chunk.is_file():
+            chunk.write_bytes(b"not a chunk")
+    assert mks.open_ensemble(tmp_path / "e.zarr").phase.shape == (10, 6, 5)
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+def test_schedulers_write_and_read_the_same(tmp_path, scheduler):
+    import dask
+
+    ds = make()
+    with dask.config.set(scheduler=scheduler):
+        mks.create_ensemble(tmp_path / "e.zarr", ds)
+        read = mks.open_ensemble(tmp_path / "e.zarr").compute()
+    xr.testing.assert_identical(read, ds.compute())
+
+
+def test_overwrite_replaces_only_when_asked(tmp_path):
+    store = tmp_path / "e.zarr"
+    mks.create_ensemble(store, make(4))
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        mks.create_ensemble(store, make(5))
+    assert mks.open_ensemble(store).sizes["sample"] == 4
+    mks.create_ensemble(store, make(5), overwrite=True)
+    assert mks.open_ensemble(store).sizes["sample"] == 5
+    assert [p.name for p in tmp_path.iterdir()] == ["e.zarr"]
+
+
+def test_what_is_overwritten_is_kept_until_the_new_one_is_complete(tmp_path):
+    store = tmp_path / "e.zarr"
+    mks.create_ensemble(store, make(4, seed=1))
+    bad = make(5)
+    bad["phase"] = bad.phase.copy(data=da.map_blocks(_fail, bad.phase.data, dtype="uint8"))
+    with pytest.raises(RuntimeError, match="on purpose"):
+        mks.create_ensemble(store, bad, overwrite=True)
+    with pytest.warns(mks.IncompleteEnsembleWarning, match="kept in") as caught:
+        mks.open_ensemble(store)
+    kept = str(caught[0].message).split("kept in ")[1].split(" until")[0]
+    xr.testing.assert_identical(mks.open_ensemble(kept).compute(), make(4, seed=1).compute())
+    mks.resume_ensemble(store, make(5))
+    assert [p.name for p in tmp_path.iterdir()] == ["e.zarr"]
+
+
+def _fail(block):
+    raise RuntimeError("on purpose")
+
+
+def test_a_failing_append_leaves_the_old_samples_and_can_be_dropped(tmp_path):
+    store = tmp_path / "e.zarr"
+    old = make(5)
+    mks.create_ensemble(store, old, chunks={"sample": 4})
+    bad = make(6, first=5, seed=2)
+    good = bad.copy()
+    bad["phase"] = bad.phase.copy(data=da.map_blocks(_fail, bad.phase.data, dtype="uint8"))
+    with pytest.raises(RuntimeError, match="on purpose"):
+        mks.append_samples(store, bad)
+    with pytest.warns(mks.IncompleteEnsembleWarning, match="append of 6 samples"):
+        seen = mks.open_ensemble(store)
+    xr.testing.assert_identical(seen.compute(), old.compute())
+    assert xr.open_zarr(store).sizes["sample"] == 5
+    with pytest.raises(mks.DataError, match="interrupted write"):
+        mks.append_samples(store, good)
+    mks.discard_unfinished(store)
+    xr.testing.assert_identical(mks.open_ensemble(store).compute(), old.compute())
+    mks.append_samples(store, good)
+    np.testing.assert_array_equal(mks.open_ensemble(store).phase[5:], good.phase)
+
+
+def test_resume_refuses_other_data(tmp_path):
+    store = tmp_path / "e.zarr"
+    ds = make(9, chunk=3)
+    bad = ds.copy()
+    bad["phase"] = bad.phase.copy(data=da.map_blocks(_fail_late, bad.phase.data, dtype="uint8"))
+    import dask
+
+    with dask.config.set(scheduler="synchronous"), pytest.raises(RuntimeError, match="on purpose"):
+        mks.create_ensemble(store, bad)
+    with pytest.raises(mks.DataError, match="differs from what the interrupted write stored"):
+        mks.resume_ensemble(store, make(9, chunk=3, seed=5))
+    with pytest.raises(mks.DataError, match="has 8 samples"):
+        mks.resume_ensemble(store, ds.isel(sample=slice(8)))
+    with pytest.raises(mks.DataError, match="other sample names"):
+        mks.resume_ensemble(store, ds.assign_coords(sample=np.arange(9)[::-1]))
+    with pytest.raises(mks.DataError, match="'modulus' is missing"):
+        mks.resume_ensemble(store, ds.drop_vars("modulus"))
+    with pytest.warns(mks.IncompleteEnsembleWarning, match="missing"):
+        mks.open_ensemble(store)
+    xr.testing.assert_identical(mks.resume_ensemble(store, ds).compute(), ds.compute())
+
+
+def _fail_late(block, block_id=None):
+    if block_id[0] == 2:
+        raise RuntimeError("on purpose")
+    return block
+
+
+def test_append_refuses_what_does_not_fit(tmp_path):
+    store = tmp_path / "e.zarr"
+    mks.create_ensemble(store, make(4, names=True))
+    more = make(3, names=True, first=4)
+    cases = {
+        "dimension 'x' has length 5": more.isel(x=slice(5)),
+        "dtype int32; stored uint8": more.assign(phase=more.phase.astype("int32")),
+        "'modulus' is missing": more.drop_vars("modulus"),
+        "'extra' is not in the store": more.assign(extra=more.modulus),
+        "'voxel_size' is": more.assign_attrs(voxel_size=[1.0, 1.0]),
+        "in the store already": make(3, names=True, first=2),
+        "give each new sample a name": more.drop_vars("sample"),
+    }
+    for message, dataset in cases.items():
+        with pytest.raises(ValueError, match=message):
+            mks.append_samples(store, dataset)
+    assert mks.validate_ensemble(store) == []
+    assert mks.open_ensemble(store).sizes["sample"] == 4
+
+
+def test_stores_of_others_are_told_apart(tmp_path):
+    import json
+
+    with pytest.raises(FileNotFoundError, match="no ensemble at"):
+        mks.open_ensemble(tmp_path / "nothing.zarr")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    with pytest.raises(mks.DataError, match="not an mksdask ensemble"):
+        mks.open_ensemble(folder)
+    with pytest.raises(mks.DataError, match="not an mksdask ensemble"):
+        mks.create_ensemble(folder, make(), overwrite=True)
+    assert (folder / "thesis.txt").read_text() == "precious"
+    other = tmp_path / "other.zarr"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        xr.Dataset({"a": ("t", [1])}).to_zarr(other, zarr_format=3)
+    with pytest.raises(mks.DataError, match="written by another program"):
+        mks.open_ensemble(other)
+    newer = tmp_path / "newer.zarr"
+    mks.create_ensemble(newer, make())
+    root = json.loads((newer / "zarr.json").read_text())
+    root["attributes"]["mksdask"]["schema_version"] = 99
+    (newer / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(mks.DataError, match="schema version 99"):
+        mks.open_ensemble(newer)
+
+
+def test_a_store_is_not_written_over_what_it_is_read_from(tmp_path):
+    store = tmp_path / "e.zarr"
+    ds = mks.create_ensemble(store, make())
+    with pytest.raises(ValueError, match="the store to be written"):
+        mks.create_ensemble(store, ds, overwrite=True)
+    assert mks.validate_ensemble(store) == []
+
+
+def test_bad_datasets_are_refused_before_anything_is_written(tmp_path):
+    store = tmp_path / "e.zarr"
+    ds = make()
+    cases = {
+        "dtype is float64": ds.assign(phase=ds.phase.astype(float)),
+        "duplicate sample names": ds.assign_coords(sample=[0] * 10),
+        "no dimension 'sample'": ds.isel(sample=0, drop=True),
+        "has length 0": ds.isel(x=slice(0)),
+        "cannot be stored": ds.assign(when=("sample", np.zeros(10, "datetime64[ns]"))),
+        "JSON": ds.assign_attrs(provenance={"f": object()}),
+        "nothing to store": ds[["modulus"]],
+    }
+    for message, dataset in cases.items():
+        with pytest.raises(mks.DataError, match=message):
+            mks.create_ensemble(store, dataset)
+    with pytest.raises(TypeError, match="wanted an xarray.Dataset"):
+        mks.create_ensemble(store, ds.phase)
+    with pytest.raises(ValueError, match="chunks is"):
+        mks.create_ensemble(store, ds, chunks={"w": 3})
+    with pytest.raises(ValueError, match="memory is"):
+        mks.create_ensemble(store, ds, memory="lots")
+    with pytest.raises(TypeError, match="store is a int"):
+        mks.open_ensemble(3)
+    assert not store.exists()
+
+
+def test_negative_labels_are_refused_while_writing(tmp_path):
+    labels = np.zeros((4, 3, 3), dtype="int8")
+    labels[2, 1, 1] = -1
+    with pytest.raises(mks.DataError, match="negative label -1"):
+        mks.create_ensemble(
+            tmp_path / "n.zarr", xr.Dataset({"phase": (("sample", "x", "y"), labels)})
+        )
+
+
+def test_a_column_that_is_lazy_keeps_its_chunks(tmp_path):
+    """A lazy number a sample may cost a simulation each: it must be resumable too."""
+    ds = make(9, chunk=3)
+    out = mks.create_ensemble(tmp_path / "e.zarr", ds)
+    assert out.measured.chunks == ((3, 3, 3),)
+    assert out.modulus.chunks is None
+
+
+def test_provenance_of_appends_is_recorded(tmp_path):
+    a = make(2).assign_attrs(provenance={"seed": 1})
+    b = make(2, first=2).assign_attrs(provenance={"seed": 2})
+    mks.create_ensemble(tmp_path / "e.zarr", a)
+    out = mks.append_samples(tmp_path / "e.zarr", b)
+    assert out.attrs["provenance"] == {"seed": 1, "appended": [{"seed": 2}]}
