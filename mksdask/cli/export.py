@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("store", help="path or URL of the ensemble")
     parser.add_argument("path", help="file to write; its ending chooses the format")
     parser.add_argument("--sample", help="name or position of the sample")
-    parser.add_argument("--variable", action="append", help="repeat for several (.vti, .h5)")
+    parser.add_argument(
+        "--variable", action="append", metavar="NAME", help="repeat for several (.vti, .h5)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 

@@ -67,7 +67,7 @@ class Conversion:
     remap: tuple[tuple[int, int], ...] = ()
     dtype: np.dtype[Any] | None = None
 
-    def result_dtype(self, found: np.dtype[Any]) -> np.dtype[Any]:
+    def result_dtype(self, found: np.dtype[Any], where: str = "data") -> np.dtype[Any]:
         """Type of the result for files of type ``found``; refuses what cannot become labels."""
         current = found.newbyteorder("=")
         if self.threshold is not None:
@@ -75,14 +75,16 @@ class Conversion:
         elif self.labels and current.kind == "f":
             if self.dtype is None:
                 raise DataError(
-                    f"values are {found}, where labels (whole numbers) are expected: give "
+                    f"{where} has values of type {found}, where labels (whole numbers) are expected: give "
                     "threshold=, or dtype='uint8' if they are whole numbers stored as floats, or "
                     "ingest them under another variable name"
                 )
         elif self.labels and current.kind == "b":
             current = np.dtype("uint8")
         if self.remap and current.kind == "f" and self.dtype is None:
-            raise DataError(f"values are {found}; remap= is for whole numbers: give dtype= as well")
+            raise DataError(
+                f"{where} has values of type {found}; remap= is for whole numbers: give dtype= as well"
+            )
         if self.dtype is not None:
             return self.dtype
         if self.remap:
@@ -94,7 +96,7 @@ class Conversion:
 
     def __call__(self, values: np.ndarray, where: str) -> np.ndarray:
         """Convert one sample; ``where`` names it in errors."""
-        out_dtype = self.result_dtype(values.dtype)
+        out_dtype = self.result_dtype(values.dtype, where)
         needs_numbers = self.labels or self.threshold is not None
         if needs_numbers and values.dtype.kind == "f" and np.isnan(values.min()):
             raise DataError(f"{where} has {int(np.isnan(values).sum())} NaN voxels: {_REMEDY}")

@@ -79,11 +79,10 @@ def export(
             for n, f in fields.items()
         }
     elif kind not in _ANY_SHAPE and _n_samples(fields) > 1:
+        first = ds.indexes[SAMPLE][0] if SAMPLE in ds.coords else 0
         raise ValueError(
             f"{os.path.basename(target)} holds one sample and data has {ds.sizes[SAMPLE]}: choose "
-            f"with sample=, for example {ds[SAMPLE].values[0]!r}"
-            if SAMPLE in ds.coords
-            else f"{os.path.basename(target)} holds one sample: choose with sample=0"
+            f"with sample=, for example {first!r}"
         )
     exported = Exported(
         {n: f.transpose(..., *_space_first(f)) for n, f in fields.items()},

@@ -39,6 +39,9 @@ class ForeignFiles:
         skip_bad: bool,
         progress: bool | None,
     ):
+        steps = stride.values() if isinstance(stride, Mapping) else [stride]
+        if any(int(n) != n or n < 1 for n in steps):
+            raise ValueError(f"stride is {stride!r}; wanted whole numbers of at least 1")
         self.paths = list(paths)
         self.found = len(paths)
         self.format, self.many = format, many
@@ -89,7 +92,7 @@ class ForeignFiles:
                 found = first.dtype
             self.sources.append(source)
             self.infos.append(infos)  # type: ignore[arg-type]
-            self.dtypes.append(change.result_dtype(found))
+            self.dtypes.append(change.result_dtype(found, self.paths[infos.index(first)]))
         self._drop({**faults, **odd})
 
     def drop_undecodable(self) -> None:
@@ -218,10 +221,7 @@ class ForeignFiles:
         return positions
 
     def _step(self, d: str) -> int:
-        step = self.stride.get(d, 1) if isinstance(self.stride, Mapping) else self.stride
-        if int(step) != step or step < 1:
-            raise ValueError(f"stride is {self.stride!r}; wanted whole numbers of at least 1")
-        return int(step)
+        return int(self.stride.get(d, 1) if isinstance(self.stride, Mapping) else self.stride)
 
     def _sample_coordinate(self, names: str) -> np.ndarray:
         if not self.many:

@@ -138,6 +138,8 @@ def ingest(
     given = {
         k: v for k, v in locals().items() if k not in ("progress", "store", "overwrite", "resume")
     }
+    if format is not None:
+        formats.format_of("", format)
     _check_store(store, overwrite, resume)
     raw = raw if raw is None or isinstance(raw, RawLayout) else RawLayout(**raw)
     if raw is not None and format is None:

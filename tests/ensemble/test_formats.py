@@ -85,7 +85,7 @@ def test_colour_images_need_a_channel(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb")
     image.fromarray(colour).save(tmp_path / "a.png")
     for name in ("a.tif", "a.png"):
-        with pytest.raises(DataError, match="colour image.*channel=0"):
+        with pytest.raises(DataError, match=r"colour image.*channel=0"):
             read(tmp_path / name)
         assert np.array_equal(read(tmp_path / name, channel=1)[0], PLANE + 1)
         with pytest.raises(DataError, match="channel=3 is none of them"):

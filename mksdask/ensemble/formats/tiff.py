@@ -92,8 +92,8 @@ def write(path: str, exported: Exported) -> None:
     paged = data.transpose(*[d for d in data.dims if d not in ("x", "y", "z")], *_image_dims(data))
     if paged.ndim > 3 or paged.ndim < 2:
         raise ValueError(
-            f"TIFF holds a volume or a stack of 2D samples; {data.name!r} has dims {data.dims}: "
-            "choose one with sample=, or export .npy or .h5"
+            f"TIFF holds a volume or an image; {data.name!r} has dims {data.dims}: export .vti, "
+            ".npy or .h5"
         )
     if paged.dtype.kind == "b":
         paged = paged.astype("uint8")
