@@ -120,7 +120,8 @@ def _tqdm(**kwargs: Any) -> Any:
         from tqdm.notebook import tqdm
     else:
         from tqdm import tqdm  # type: ignore[assignment]
-    return tqdm(**kwargs)
+    # The stream of now, not the one that was standard error when tqdm was imported.
+    return tqdm(file=sys.stderr, **kwargs)
 
 
 def _in_notebook() -> bool:
