@@ -12,7 +12,6 @@ import xarray as xr
 
 from mksdask.ensemble import screening
 from mksdask.ensemble.convert import OTSU, Conversion
-from mksdask.ensemble.files import sample_names
 from mksdask.ensemble.formats import Info, Options
 from mksdask.ensemble.plan import plan_chunks
 from mksdask.ensemble.schema import SAMPLE
@@ -31,6 +30,7 @@ class ForeignFiles:
         self,
         *,
         paths: Sequence[str],
+        names: Sequence[str],
         format: str,
         many: bool,
         crop: dict[str, tuple[int | None, int | None]],
@@ -43,6 +43,7 @@ class ForeignFiles:
         if any(int(n) != n or n < 1 for n in steps):
             raise ValueError(f"stride is {stride!r}; wanted whole numbers of at least 1")
         self.paths = list(paths)
+        self.names = dict(zip(paths, names, strict=True))
         self.found = len(paths)
         self.format, self.many = format, many
         self.crop, self.stride, self.memory = crop, stride, memory
@@ -97,8 +98,8 @@ class ForeignFiles:
 
     def drop_undecodable(self) -> None:
         """Decode everything once, a block at a time, and leave out what fails."""
-        for source, infos, dtype in zip(self.sources, self.infos, self.dtypes, strict=True):
-            by_path = dict(zip(self.paths, infos, strict=True))
+        for k, (source, dtype) in enumerate(zip(self.sources, self.dtypes, strict=True)):
+            by_path = dict(zip(self.paths, self.infos[k], strict=True))
 
             def attempt(
                 path: str,
@@ -113,13 +114,13 @@ class ForeignFiles:
             _, faults = screening.try_all(attempt, self.paths, self.progress)
             self._drop(faults)
 
-    def dataset(self, names: str) -> xr.Dataset:
+    def dataset(self) -> xr.Dataset:
         """Every variable over every sample, lazily."""
         arrays = {}
         for source, infos, dtype in zip(self.sources, self.infos, self.dtypes, strict=True):
             arrays[source.variable] = self._lazy(source, infos, dtype)
         ds = xr.Dataset(arrays)
-        return ds.assign_coords({SAMPLE: self._sample_coordinate(names)})
+        return ds.assign_coords({SAMPLE: self._sample_coordinate()})
 
     @property
     def spacing(self) -> tuple[float, ...] | None:
@@ -223,14 +224,14 @@ class ForeignFiles:
     def _step(self, d: str) -> int:
         return int(self.stride.get(d, 1) if isinstance(self.stride, Mapping) else self.stride)
 
-    def _sample_coordinate(self, names: str) -> np.ndarray:
+    def _sample_coordinate(self) -> np.ndarray:
         if not self.many:
-            return np.array(sample_names(self.paths, names))
+            return np.array([self.names[p] for p in self.paths])
         counts = [self.sources[0].lengths(i)["s"] for i in self.infos[0]]
         if len(self.paths) == 1:
             return np.arange(counts[0])
         width = len(str(max(counts) - 1))
-        stems = sample_names(self.paths, names)
+        stems = [self.names[p] for p in self.paths]
         return np.array(
             [f"{s}/{k:0{width}d}" for s, n in zip(stems, counts, strict=True) for k in range(n)]
         )

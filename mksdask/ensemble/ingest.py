@@ -146,12 +146,11 @@ def ingest(
         format = "raw"
     paths = find_files(pattern, format=format, folders=samples == FOLDERS)
     kind = "folder" if samples == FOLDERS else one_format(paths, format)
-    labelled = samples != FIRST_AXIS
-    if labelled:
-        sample_names(paths, names)  # duplicates are said before thousands of headers are read
+    called = sample_names(paths, names)
     wanted = _Wanted(dataset, variable, threshold, remap, dtype)
     files = ForeignFiles(
         paths=paths,
+        names=called,
         format=kind,
         many=samples == FIRST_AXIS,
         crop=dict(crop or {}),
@@ -160,14 +159,14 @@ def ingest(
         skip_bad=skip_bad,
         progress=progress,
     )
-    for name, (where, change) in wanted.variables(kind, paths[0]).items():
+    for name, (where, change) in wanted.variables(kind, paths).items():
         files.add(name, Options(where, name, channel, raw), axes, change)
     if skip_bad:
         files.drop_undecodable()
-    ds = files.dataset(names)
+    ds = files.dataset()
     if properties is not None:
-        skipped = sample_names(list(files.faults), names) if labelled and files.faults else []
-        ds = ds.assign(read_properties(properties, ds[SAMPLE].values.tolist(), skipped))
+        skipped = [files.names[p] for p in files.faults]
+        ds = ds.assign(read_properties(properties, ds, skipped))
     ds.attrs = _attributes(files, ds, given)
     if resume and Location(store).exists():
         return resume_ensemble(store, ds, progress=progress)
@@ -184,7 +183,9 @@ class _Wanted:
     remap: Mapping[int, int] | None
     dtype: Any
 
-    def variables(self, kind: str, path: str) -> dict[str, tuple[str | None, Conversion]]:
+    def variables(
+        self, kind: str, paths: Sequence[str]
+    ) -> dict[str, tuple[str | None, Conversion]]:
         """Where each variable is in a file, and its conversion."""
         where: dict[str, str | None]
         if isinstance(self.dataset, Mapping):
@@ -194,7 +195,7 @@ class _Wanted:
                 )
             where = dict(self.dataset)
         elif kind == "dream3d" and self.variable is None and self.dataset is None:
-            where = dict.fromkeys(_dream3d_variables(path))
+            where = dict.fromkeys(_dream3d_variables(paths))
         else:
             where = {self.variable or "phase": self.dataset}
         if SAMPLE in where or set(where) & set(SPACE):
@@ -240,18 +241,22 @@ def _check_store(store: Store, overwrite: bool, resume: bool) -> None:
             )
 
 
-def _dream3d_variables(path: str) -> list[str]:
-    found: list[str] = []
-    try:
-        found = formats.module_of("dream3d").variables(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read as DREAM.3D: {error}") from error
-    if not found:
+def _dream3d_variables(paths: Sequence[str]) -> list[str]:
+    """What the first readable file has; the others are held to it."""
+    error: Exception | None = None
+    for path in paths:
+        try:
+            found: list[str] = formats.module_of("dream3d").variables(path)
+        except OSError as fault:
+            error = error or fault
+            continue
+        if found:
+            return found
         raise DataError(
-            f"{path} has none of FeatureIds, Phases, EulerAngles on an image geometry: name an array "
-            "with variable= and dataset="
+            f"{path} has none of FeatureIds, Phases, EulerAngles on an image geometry: name an "
+            "array with variable= and dataset="
         )
-    return found
+    raise DataError(f"{paths[0]} cannot be read as DREAM.3D: {error}")
 
 
 def _attributes(files: ForeignFiles, ds: xr.Dataset, given: Mapping[str, Any]) -> dict[str, Any]:

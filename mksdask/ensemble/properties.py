@@ -17,9 +17,9 @@ NAME_COLUMNS = ("sample", "file", "filename", "file_name", "name")
 
 
 def read_properties(
-    path: str | os.PathLike[str], samples: Sequence[str | int], skipped: Collection[str] = ()
+    path: str | os.PathLike[str], ds: xr.Dataset, skipped: Collection[str] = ()
 ) -> dict[str, xr.DataArray]:
-    """One variable with dim ``sample`` a column; every sample has one row, every row its sample.
+    """One variable with dim ``sample`` a column; every sample of ``ds`` has one row, every row its sample.
 
     Rows name samples, or their files with or without folders. Rows of ``skipped`` samples are
     ignored. An empty cell in a column of numbers becomes NaN.
@@ -38,8 +38,11 @@ def read_properties(
     columns = [c for c in table.columns if c != key]
     if not columns:
         raise DataError(f"{where} has the one column {key!r}; wanted names and properties")
+    taken = [c for c in map(str, columns) if c.strip() in {*ds.variables, *ds.dims}]
+    if taken:
+        raise DataError(f"{where} has a column {taken[0]!r}, a name the ensemble uses: rename it")
     names = [str(n).strip() for n in table[key]]
-    rows = _match(names, [str(s) for s in samples], set(map(str, skipped)), where)
+    rows = _match(names, [str(s) for s in ds[SAMPLE].values], set(map(str, skipped)), where)
     return {
         str(c).strip(): xr.DataArray(
             _values(table[c].to_numpy(object)[rows], c, rows, where), dims=SAMPLE

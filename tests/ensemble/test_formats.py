@@ -16,6 +16,7 @@ from mksdask.ensemble.ingest import ingest
 from mksdask.errors import DataError
 
 # No two lengths agree, so no wrong order of axes goes unseen.
+RNG = np.random.default_rng(9)
 LABELS = np.random.default_rng(0).integers(0, 3, (5, 6, 7)).astype("uint8")
 PLANE = LABELS[:, :, 0]
 
@@ -67,6 +68,52 @@ def test_tiff_written_by_another_program(tmp_path):
     pages = [image.fromarray(LABELS[:, :, k].T.copy()) for k in range(7)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     assert np.array_equal(read(tmp_path / "a.tif")[0], LABELS)
+
+
+@pytest.mark.parametrize("kind", ["plain", "zlib", "imagej", "ome", "bare", "pillow"])
+def test_a_truncated_tiff_is_never_a_shorter_stack(tmp_path, kind):
+    """Wherever it breaks off: an error, or (with only trailing tags lost) the whole stack."""
+    tifffile = pytest.importorskip("tifffile")
+    image = pytest.importorskip("PIL.Image")
+    stack = RNG.integers(0, 255, (7, 20, 30)).astype("uint8")
+    path = tmp_path / "a.tif"
+    if kind == "pillow":
+        pages = [image.fromarray(p) for p in stack]
+        pages[0].save(path, save_all=True, append_images=pages[1:], compression="tiff_deflate")
+    else:
+        keywords = {
+            "plain": {},
+            "zlib": {"compression": "zlib"},
+            "imagej": {"imagej": True, "metadata": {"axes": "ZYX"}},
+            "ome": {"ome": True, "metadata": {"axes": "ZYX"}},
+            "bare": {"metadata": None},
+        }[kind]
+        tifffile.imwrite(path, stack, **keywords)
+    assert np.array_equal(formats.read(str(path)), stack)
+    content = path.read_bytes()
+    assert formats.probe(str(path)).shape == stack.shape
+    refused = 0
+    for length in range(4, len(content), 89):
+        path.write_bytes(content[:length])
+        try:
+            formats.probe(str(path))
+        except DataError:
+            refused += 1
+            continue
+        assert np.array_equal(formats.read(str(path)), stack)
+    assert refused > 40
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_truncated_mha_is_one_error_and_no_noise(tmp_path, compressed, capfd):
+    sitk = pytest.importorskip("SimpleITK")
+    path = tmp_path / "a.mha"
+    sitk.WriteImage(sitk.GetImageFromArray(LABELS), str(path), compressed)
+    assert formats.probe(str(path)).shape == LABELS.shape
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(DataError, match=r"a\.mha truncated"):
+        formats.probe(str(path))
+    assert capfd.readouterr().err == ""
 
 
 def test_big_endian_tiff(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 
 import dask
 import numpy as np
@@ -121,6 +122,7 @@ def test_few_tasks_a_chunk(tmp_path):
         np.save(tmp_path / f"s{i}.npy", v)
     files = foreign.ForeignFiles(
         paths=find_files(tmp_path),
+        names=[f"s{i}" for i in range(12)],
         format="npy",
         many=False,
         crop={},
@@ -130,10 +132,12 @@ def test_few_tasks_a_chunk(tmp_path):
         progress=False,
     )
     files.add("phase", foreign.Options(), None, Conversion())
-    phase = files.dataset("file").phase
+    phase = files.dataset().phase
     chunks = phase.data.npartitions
     assert chunks == 12
     assert len(phase.data.dask) <= 3 * chunks + 3
+    sent = pickle.loads(pickle.dumps(phase.data))  # noqa: S301 - what a cluster does
+    assert np.array_equal(sent[:1].compute(), values[:1])
     assert np.array_equal(phase[3:5].compute(scheduler="synchronous").values, values[3:5])
 
 
@@ -237,6 +241,13 @@ def test_csv_with_missing_or_extra_rows(scans, tmp_path, rows, said):
     assert not (tmp_path / "o.zarr").exists()
 
 
+def test_csv_columns_do_not_replace_variables(scans, tmp_path):
+    folder, _ = scans
+    (tmp_path / "p.csv").write_text("name,phase\n" + "\n".join(f"s{i},1" for i in range(1, 13)))
+    with pytest.raises(DataError, match="column 'phase', a name the ensemble uses"):
+        ingest(folder, tmp_path / "o.zarr", properties=tmp_path / "p.csv")
+
+
 def test_csv_with_bad_cells(scans, tmp_path):
     folder, _ = scans
     cells = ["1.5"] * 12
@@ -291,6 +302,29 @@ def test_bad_headers_are_named_before_anything_is_written(scans, tmp_path, kind)
     stored = mks.open_ensemble(tmp_path / "o.zarr")
     assert stored.attrs["provenance"]["skipped"] == [skipped]
     assert "s6" not in stored.sample.values
+
+
+def test_a_file_bad_in_one_of_two_variables_is_left_out_of_both(tmp_path):
+    values = RNG.integers(0, 3, (5, 4, 5)).astype("int16")
+    for i, v in enumerate(values):
+        labels, heat = v.copy(), v * 0.5
+        if i == 1:
+            labels[0, 0] = -1
+        if i == 3:
+            heat = heat[:2]
+        np.savez(tmp_path / f"s{i}.npz", labels=labels, heat=heat)
+    (tmp_path / "p.csv").write_text("name,v\n" + "\n".join(f"s{i},{i}" for i in range(5)))
+    ds = ingest(
+        f"{tmp_path}/*.npz",
+        tmp_path / "o.zarr",
+        dataset={"phase": "labels", "heat": "heat"},
+        properties=tmp_path / "p.csv",
+        skip_bad=True,
+    )
+    assert ds.sample.values.tolist() == ["s0", "s2", "s4"]
+    assert ds.v.values.tolist() == [0, 2, 4]
+    assert np.array_equal(ds.phase.values, values[::2])
+    assert np.array_equal(ds.heat.values, values[::2] * 0.5)
 
 
 def test_many_bad_files_are_counted(scans, tmp_path):
@@ -353,7 +387,9 @@ def test_negative_integers_are_refused_and_can_be_remapped(tmp_path):
 
 def test_floats_where_labels_are_expected(tmp_path):
     np.save(tmp_path / "a.npy", RNG.random((4, 4)))
-    with pytest.raises(DataError, match=r"a\.npy has values of type float64, where labels .* threshold="):
+    with pytest.raises(
+        DataError, match=r"a\.npy has values of type float64, where labels .* threshold="
+    ):
         ingest(tmp_path / "a.npy", tmp_path / "o.zarr")
     assert not (tmp_path / "o.zarr").exists()
 
@@ -395,6 +431,7 @@ def test_files_that_change_while_they_are_read(scans):
     folder, _ = scans
     files = foreign.ForeignFiles(
         paths=find_files(folder),
+        names=[f"s{i}" for i in range(12)],
         format="npy",
         many=False,
         crop={},
@@ -406,7 +443,7 @@ def test_files_that_change_while_they_are_read(scans):
     files.add("phase", foreign.Options(), None, Conversion())
     np.save(folder / "s3.npy", np.zeros((4, 5, 5), "uint8"))
     with pytest.raises(DataError, match=r"s3\.npy gave .*changed since it was checked"):
-        files.dataset("file").phase.compute()
+        files.dataset().phase.compute()
 
 
 # --- wrong calls ------------------------------------------------------------------------------

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from mksdask import progress
-from mksdask.ensemble.formats.protocol import Exported, Info, Options, Region, whole
+from mksdask.ensemble.formats.protocol import (
+    Exported,
+    Info,
+    Options,
+    Region,
+    require_bytes,
+    whole,
+)
 from mksdask.errors import missing_extra
 
 
@@ -22,6 +29,8 @@ def probe(path: str, options: Options) -> Info:
         sitk.Image([1] * len(size), kind, components if components > 1 else 0)
     ).dtype
     shape = tuple(int(n) for n in size[::-1])
+    if path.lower().endswith(".mha"):
+        _check_size(path, int(np.prod(shape)) * components * dtype.itemsize)
     return Info(
         shape if components == 1 else (*shape, components),
         np.dtype(dtype),
@@ -50,6 +59,20 @@ def write(path: str, exported: Exported) -> None:
     if exported.spacing is not None:
         image.SetSpacing(exported.spacing)
     sitk.WriteImage(image, path, useCompression=True)
+
+
+def _check_size(path: str, nbytes: int) -> None:
+    """Raise if an ``.mha`` is shorter than it says; ITK would print to the terminal as well."""
+    with open(path, "rb") as file:
+        header = file.read(1 << 16)
+    head, mark, _ = header.partition(b"ElementDataFile = LOCAL")
+    if not mark:
+        return
+    lines = [line.partition(b"=") for line in head.splitlines()]
+    fields = {key.strip(): value.strip() for key, _, value in lines}
+    if fields.get(b"CompressedData", b"").lower() == b"true":
+        nbytes = int(fields.get(b"CompressedDataSize", 0))
+    require_bytes(path, header.index(b"\n", len(head) + len(mark)) + 1 + nbytes)
 
 
 def _reader(sitk: Any, path: str, information: bool = True) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,8 @@ def probe(path: str, options: Options) -> Info:
                 for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
             )
         require_bytes(path, end)
+        if not (tif.is_shaped and series.dataoffset is not None):
+            _check_chain(tif)
         shape = list(series.shape)
         channels = _channel_axis(series)
         if channels is not None:
@@ -146,6 +149,32 @@ def _series(tif: Any) -> Any:
         shapes = [s.shape for s in found[:3]]
         raise ValueError(f"holds {len(found)} image series of shapes {shapes}...: keep one a file")
     return found[0]
+
+
+def _check_chain(tif: Any) -> None:
+    """Raise if the list of pages breaks off: tifffile takes a truncated stack for a shorter one."""
+    form, handle = tif.tiff, tif.filehandle
+    handle.seek(8 if form.is_bigtiff else 4)
+    seen: set[int] = set()
+    while offset := _number(handle, form.offsetformat):
+        if offset in seen or offset >= handle.size:
+            break
+        seen.add(offset)
+        handle.seek(offset)
+        handle.seek(offset + form.tagnosize + form.tagsize * _number(handle, form.tagnoformat))
+    else:
+        return
+    raise ValueError(
+        f"truncated or corrupt: its list of pages breaks off after {len(seen)} of them"
+    )
+
+
+def _number(handle: Any, format: str) -> int:
+    size = struct.calcsize(format)
+    raw = handle.read(size)
+    if len(raw) < size:
+        raise ValueError("truncated: its list of pages leads past its end")
+    return int(struct.unpack(format, raw)[0])
 
 
 def _channel_axis(series: Any) -> int | None:
