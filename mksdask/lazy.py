@@ -7,11 +7,15 @@ block of samples, which it hands to :func:`lift`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import product
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask import delayed
 
 ArrayLike = Any
 Kernel = Callable[..., np.ndarray]
@@ -92,6 +96,201 @@ def lift(
     out_coords = _kept_coords(labelled, out_dims, sizes)
     out_coords.update(coords or {})
     return xr.DataArray(result, dims=out_dims, coords=out_coords, attrs=attrs or {}, name=name)
+
+
+def reduce_samples(
+    array: ArrayLike,
+    summarize: Callable[[np.ndarray], Any],
+    merge: Callable[[list[Any]], Any],
+    finish: Callable[[Any], np.ndarray],
+    *,
+    dtype: Any,
+) -> ArrayLike:
+    """Reduce the samples of ``array`` (dimension ``sample``, else axis 0), lazily, as a tree.
+
+    ``summarize(block)`` of each chunk, ``merge([summary, ...])`` of summaries in any grouping,
+    and ``finish(summary)`` at the end, which gives an array without the axis of samples. The other
+    axes may be chunked too. The result is of the kind that came in; coordinates that still fit
+    and attrs are kept.
+
+    >>> reduce_samples(da.ones((6, 2), chunks=(2, 1)), lambda block: block.sum(axis=0), sum,
+    ...                lambda total: total, dtype=float).compute()
+    array([6., 6.])
+    """
+    if isinstance(array, xr.DataArray):
+        rest = [d for d in array.dims if d != "sample"]
+        data = array.transpose("sample", *rest).data
+        reduced = reduce_samples(data, summarize, merge, finish, dtype=dtype)
+        kept = {k: c for k, c in array.coords.items() if set(c.dims) <= set(rest)}
+        return xr.DataArray(reduced, dims=rest, coords=kept, attrs=array.attrs, name=array.name)
+    if not isinstance(array, da.Array):
+        return finish(merge([summarize(np.asarray(array))]))
+    return da.reduction(
+        array,
+        chunk=_Summarize(summarize),
+        combine=_Merge(merge, None),
+        aggregate=_Merge(merge, finish),
+        axis=0,
+        concatenate=False,
+        dtype=np.dtype(dtype),
+        meta=np.empty((0,) * (array.ndim - 1), dtype=dtype),
+    )
+
+
+@dataclass(frozen=True)
+class TilePlace:
+    """Where a tile lies: in the volume (``start``), and in the block handed to the kernel.
+
+    The block is the tile and its surroundings, cut off at the walls of the volume that are not
+    periodic; along each axis the tile has ``size`` voxels and begins at ``offset`` in the block.
+    """
+
+    start: tuple[int, ...]
+    size: tuple[int, ...]
+    offset: tuple[int, ...]
+
+
+def sum_tiles(
+    kernel: Kernel,
+    *arrays: ArrayLike,
+    dims: Sequence[Sequence[str]],
+    space: Sequence[str],
+    reach: Mapping[str, tuple[int, int]],
+    wrap: Collection[str],
+    sizes: Mapping[str, int],
+    dtype: Any,
+    kwargs: Mapping[str, Any] | None = None,
+) -> ArrayLike:
+    """Add up what ``kernel`` makes of every tile of a volume, lazily, as a tree over the tiles.
+
+    The chunks of the first array along ``space`` are the tiles. The kernel sees a tile with
+    ``reach[dim] = (before, after)`` voxels around it, taken from as many neighbouring chunks as
+    that needs, across the walls of the volume along the dimensions in ``wrap``. Each chunk is one
+    task, computed once and read by the tiles around it.
+
+    Parameters
+    ----------
+    kernel
+        ``kernel(place, block_1, block_2, ..., **kwargs) -> block`` with a :class:`TilePlace`; its
+        result has shape (samples, *sizes).
+    arrays, dims
+        As for :func:`lift`; all but the first may lack the dimension ``sample``. Those that are
+        not chunked like the first are rechunked.
+    sizes
+        Dimensions of the result after ``sample``, with their lengths.
+
+    Returns
+    -------
+    Dask array of shape (samples, *sizes), chunked along samples as the first array is; in a
+    DataArray with the coordinates of the samples if the first array is one.
+
+    Examples
+    --------
+    >>> volume = da.arange(6, chunks=2)[None]
+    >>> def neighbour_sum(place, block):
+    ...     inside = block[:, place.offset[0] : place.offset[0] + place.size[0]]
+    ...     return (block.sum(axis=1) - inside.sum(axis=1))[:, None]
+    >>> sum_tiles(neighbour_sum, volume, dims=[("sample", "x")], space=("x",),
+    ...           reach={"x": (0, 1)}, wrap=("x",), sizes={"value": 1}, dtype=int).compute()
+    array([[6]])
+    """
+    plain = [_plain(a, d, f"array {i}") for i, (a, d) in enumerate(zip(arrays, dims, strict=True))]
+    _extents(plain, dims)
+    chunks = dict(zip(dims[0], da.asarray(plain[0]).chunks, strict=True))
+    chunks.update({d: (sum(c),) for d, c in chunks.items() if d not in (*space, "sample")})
+    blocks = [
+        da.asarray(p).rechunk(tuple(chunks[d] for d in names)).to_delayed()
+        for p, names in zip(plain, dims, strict=True)
+    ]
+    merge = delayed(_add_up, pure=False, traverse=False)
+    rows = []
+    for sample, n_samples in enumerate(chunks["sample"]):
+        sums = []
+        for tile in np.ndindex(*(len(chunks[d]) for d in space)):
+            around = {
+                d: _segments(chunks[d], i, *reach[d], d in wrap)
+                for d, i in zip(space, tile, strict=True)
+            }
+            place = _place(chunks, space, tile, reach, wrap)
+            segments = [
+                [around.get(d) or [(sample if d == "sample" else 0, slice(None))] for d in names]
+                for names in dims
+            ]
+            operands = [
+                keys[tuple(block for block, _ in piece)]
+                for keys, along in zip(blocks, segments, strict=True)
+                for piece in product(*along)
+            ]
+            cuts = [[[cut for _, cut in pieces] for pieces in along] for along in segments]
+            run = partial(_run_tile, kernel, place, cuts, dict(kwargs or {}))
+            sums.append(delayed(run, pure=False, traverse=False)(*operands))
+        while len(sums) > 1:
+            sums = [merge(*sums[i : i + 8]) for i in range(0, len(sums), 8)]
+        rows.append(da.from_delayed(sums[0], (n_samples, *sizes.values()), dtype=dtype))
+    total = da.concatenate(rows, axis=0)
+    if not isinstance(arrays[0], xr.DataArray):
+        return total
+    out_dims = ("sample", *sizes)
+    return xr.DataArray(total, dims=out_dims, coords=_kept_coords([arrays[0]], out_dims, sizes))
+
+
+def _segments(
+    chunks: Sequence[int], tile: int, before: int, after: int, wrap: bool
+) -> list[tuple[int, slice]]:
+    """Chunks, and the part of each, that make up a tile and its surroundings along one axis."""
+    ends = np.cumsum(chunks).tolist()
+    n = ends[-1]
+    here, stop = ends[tile] - chunks[tile] - before, ends[tile] + after
+    if not wrap:
+        here, stop = max(here, 0), min(stop, n)
+    found = []
+    while here < stop:
+        turn = here // n * n
+        block = int(np.searchsorted(ends, here - turn, side="right"))
+        first = ends[block] - chunks[block] + turn
+        last = min(stop, ends[block] + turn)
+        found.append((block, slice(here - first, last - first)))
+        here = last
+    return found
+
+
+def _place(
+    chunks: Mapping[str, Sequence[int]],
+    space: Sequence[str],
+    tile: Sequence[int],
+    reach: Mapping[str, tuple[int, int]],
+    wrap: Collection[str],
+) -> TilePlace:
+    start = tuple(sum(chunks[d][:i]) for d, i in zip(space, tile, strict=True))
+    size = tuple(chunks[d][i] for d, i in zip(space, tile, strict=True))
+    offset = tuple(
+        reach[d][0] if d in wrap else min(reach[d][0], s) for d, s in zip(space, start, strict=True)
+    )
+    return TilePlace(start, size, offset)
+
+
+def _run_tile(
+    kernel: Kernel,
+    place: TilePlace,
+    cuts: Sequence[Sequence[Sequence[slice]]],
+    kwargs: Mapping[str, Any],
+    *pieces: np.ndarray,
+) -> np.ndarray:
+    """Put each array's pieces together and hand them to the kernel."""
+    remaining = iter(pieces)
+    surrounded = []
+    for along in cuts:
+        n = [len(c) for c in along]
+        parts = np.empty(n, dtype=object)
+        for index in np.ndindex(*n):
+            piece = next(remaining)
+            parts[index] = piece[tuple(c[i] for c, i in zip(along, index, strict=True))]
+        surrounded.append(np.block(parts.tolist()) if parts.size > 1 else parts.flat[0])
+    return kernel(place, *surrounded, **kwargs)
+
+
+def _add_up(*parts: np.ndarray) -> np.ndarray:
+    return reduce(np.add, parts)
 
 
 def is_lazy(data: ArrayLike) -> bool:
@@ -252,3 +451,23 @@ class _Visitor:
 
     def __call__(self, block: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
         return np.full((1,) * block.ndim, self.visitor(block, block_id), dtype=np.int64)
+
+
+class _Summarize:
+    def __init__(self, summarize: Callable[[np.ndarray], Any]):
+        self.summarize = summarize
+
+    def __call__(self, block: np.ndarray, axis: Any = None, keepdims: bool = True) -> Any:
+        return self.summarize(block)
+
+
+class _Merge:
+    def __init__(
+        self, merge: Callable[[list[Any]], Any], finish: Callable[[Any], np.ndarray] | None
+    ):
+        self.merge = merge
+        self.finish = finish
+
+    def __call__(self, parts: Any, axis: Any = None, keepdims: bool = True) -> Any:
+        merged = self.merge(parts if isinstance(parts, list) else [parts])
+        return merged if self.finish is None else self.finish(merged)
