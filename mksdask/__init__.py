@@ -10,6 +10,8 @@ from mksdask.ensemble import (
     resume_ensemble,
     validate_ensemble,
 )
+from mksdask.ensemble.export import export
+from mksdask.ensemble.ingest import ingest
 from mksdask.errors import DataError, IncompleteEnsembleError, IncompleteEnsembleWarning
 from mksdask.version import __version__
 
@@ -22,6 +24,8 @@ __all__ = [
     "append_samples",
     "create_ensemble",
     "discard_unfinished",
+    "export",
+    "ingest",
     "open_ensemble",
     "plan_chunks",
     "resume_ensemble",
