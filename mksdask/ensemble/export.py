@@ -45,7 +45,8 @@ def export(
     Parameters
     ----------
     data
-        An ensemble, or one variable of it.
+        An ensemble, or one variable of it. Voxel size and unit are attributes of the ensemble, so
+        they are written when the Dataset is given.
     path
         The file to write.
     sample
@@ -72,6 +73,8 @@ def export(
         raise FileExistsError(f"{target} exists: give another path, or overwrite=True")
     if not os.path.isdir(os.path.dirname(target)):
         raise FileNotFoundError(f"no folder {os.path.dirname(target)}: make it first")
+    if sample is not None and SAMPLE not in ds.dims:
+        raise ValueError(f"sample is {sample!r}; data has no dimension 'sample': drop it")
     fields = _fields(ds, kind, variable)
     if sample is not None or (kind not in _ANY_SHAPE and _n_samples(fields) == 1):
         fields = {

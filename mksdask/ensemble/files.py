@@ -33,8 +33,13 @@ def find_files(pattern: Pattern, *, format: str | None = None, folders: bool = F
         elif os.path.exists(text):
             here = [text]
         else:
-            here = glob.glob(text, recursive=True)
-            here = [p for p in here if os.path.isdir(p) == folders]
+            matched = glob.glob(text, recursive=True)
+            here = [p for p in matched if os.path.isdir(p) == folders]
+            if matched and not here and not folders:
+                raise FileNotFoundError(
+                    f"{text!r} matches folders only: give samples='folders' (--samples folders) if "
+                    "each holds the slices of a volume"
+                )
         if not here:
             kind = "folder of slices" if folders else "file"
             raise FileNotFoundError(

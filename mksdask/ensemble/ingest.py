@@ -140,12 +140,17 @@ def ingest(
     }
     if format is not None:
         formats.format_of("", format)
+    if samples == FOLDERS and format not in (None, "folder"):
+        raise ValueError(
+            f"samples='folders' reads folders of images; format is {format!r}: drop it"
+        )
     _check_store(store, overwrite, resume)
     raw = raw if raw is None or isinstance(raw, RawLayout) else RawLayout(**raw)
     if raw is not None and format is None:
         format = "raw"
     paths = find_files(pattern, format=format, folders=samples == FOLDERS)
     kind = "folder" if samples == FOLDERS else one_format(paths, format)
+    _check_options(kind, {"dataset": dataset, "channel": channel, "raw": raw})
     called = sample_names(paths, names)
     wanted = _Wanted(dataset, variable, threshold, remap, dtype)
     files = ForeignFiles(
@@ -239,6 +244,14 @@ def _check_store(store: Store, overwrite: bool, resume: bool) -> None:
             raise PermissionError(
                 f"{place} is read-only, so {location.url} cannot be written: choose another path"
             )
+
+
+def _check_options(kind: str, given: Mapping[str, Any]) -> None:
+    """Refuse what a format would silently pass over."""
+    for option, value in given.items():
+        if value is not None and option not in formats.FORMATS[kind].takes:
+            takers = [k for k, f in formats.FORMATS.items() if option in f.takes]
+            raise ValueError(f"{option}= is for the formats {takers}; the files are {kind}")
 
 
 def _dream3d_variables(paths: Sequence[str]) -> list[str]:

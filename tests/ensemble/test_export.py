@@ -28,6 +28,7 @@ def ensemble():
             "orientation": ((*dims, "euler"), RNG.random((3, 4, 5, 6, 3)).astype("float32")),
             "mask": (dims, labels > 0),
             "stiffness": ("sample", [1.0, 2.0, 3.0]),
+            "alloy": ("sample", ["steel", "brass", "bronze"]),
         },
         coords={"sample": ["a", "b", "c"]},
         attrs={
@@ -76,13 +77,23 @@ def test_hdf5_holds_everything(ensemble, tmp_path):
     h5py = pytest.importorskip("h5py")
     export(ensemble, tmp_path / "all.h5")
     with h5py.File(tmp_path / "all.h5") as file:
-        assert set(file) == set(ensemble.data_vars)
+        assert set(file) == {*ensemble.data_vars, "sample"}
+        assert file["sample"].asstr()[:].tolist() == ["a", "b", "c"]
+        assert file["alloy"].asstr()[:].tolist() == ["steel", "brass", "bronze"]
         assert np.array_equal(file["phase"][:], ensemble.phase.values)
         assert np.array_equal(file["orientation"][:], ensemble.orientation.values)
         assert list(file["orientation"].attrs["dims"]) == ["sample", "x", "y", "z", "euler"]
         assert file.attrs["voxel_size"].tolist() == [0.5, 1.0, 2.0]
         assert file.attrs["voxel_unit"] == "um"
         assert file.attrs["phase_names"] == '["matrix", "fibre", "void"]'
+
+
+def test_hdf5_takes_long_attributes(ensemble, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    ensemble.attrs["provenance"] = {"names": [f"scan_{i}.tif" for i in range(10_000)]}
+    export(ensemble, tmp_path / "a.h5", sample="a", variable="phase")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert "scan_9999.tif" in file.attrs["provenance"]
 
 
 def test_tiff_pages_rows_columns_and_voxels(ensemble, tmp_path):
@@ -173,6 +184,7 @@ def test_samples_by_name_or_position(ensemble, tmp_path):
         ("a.npy", {"variable": "phase", "sample": "d"}, "no sample 'd' among 3"),
         ("a.npy", {"variable": "phase", "sample": 3}, "no sample 3 among 3"),
         ("a.vti", {"variable": "stiffness"}, "none of space"),
+        ("a.tif", {"sample": "a", "variable": []}, "no variables"),
     ],
 )
 def test_wrong_calls(ensemble, tmp_path, path, options, said):
@@ -182,6 +194,8 @@ def test_wrong_calls(ensemble, tmp_path, path, options, said):
 
 
 def test_wrong_things(tmp_path):
+    with pytest.raises(ValueError, match="no dimension 'sample'"):
+        export(xr.DataArray(np.zeros(3), dims="x"), tmp_path / "a.npy", sample=0)
     with pytest.raises(TypeError, match="data is a ndarray"):
         export(np.zeros(3), tmp_path / "a.npy")
     with pytest.raises(FileNotFoundError, match="no folder"):

@@ -454,6 +454,9 @@ def test_empty_glob(tmp_path):
         ingest(f"{tmp_path}/nothing*.tif", tmp_path / "o.zarr")
     with pytest.raises(FileNotFoundError, match="no file matches"):
         ingest(tmp_path, tmp_path / "o.zarr")
+    (tmp_path / "s1").mkdir()
+    with pytest.raises(FileNotFoundError, match="matches folders only.*samples='folders'"):
+        ingest(f"{tmp_path}/s*", tmp_path / "o.zarr")
 
 
 def test_files_of_several_formats(scans, tmp_path):
@@ -520,6 +523,9 @@ def test_read_only_path(scans, tmp_path, monkeypatch):
         ({"dataset": {"a": "a"}, "variable": "b"}, "not both"),
         ({"dataset": {"a": "a", "b": "b"}, "dtype": "uint8"}, "dtype would apply to 'phase'"),
         ({"memory": "much"}, "memory is 'much'"),
+        ({"channel": 0}, r"channel= is for the formats \['tiff', 'image', 'folder'\]"),
+        ({"format": "npy", "raw": {"shape": (4,), "dtype": "u1"}}, r"raw= is for .*files are npy"),
+        ({"samples": "folders", "format": "npy"}, "folders of images; format is 'npy'"),
     ],
 )
 def test_wrong_calls(scans, tmp_path, options, said):

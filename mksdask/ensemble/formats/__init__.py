@@ -17,23 +17,24 @@ __all__ = ["FORMATS", "Info", "Options", "RawLayout", "format_of", "module_of", 
 
 @dataclass(frozen=True)
 class Format:
-    """A format: the module that reads it, the endings of its files, whether we also write it."""
+    """A format: the module that reads it, the endings of its files, and what it can be told."""
 
     module: str
     suffixes: tuple[str, ...]
     writes: bool = False
+    takes: tuple[str, ...] = ()
 
 
 FORMATS: dict[str, Format] = {
-    "npy": Format("npy", (".npy", ".npz"), writes=True),
-    "tiff": Format("tiff", (".tif", ".tiff"), writes=True),
-    "image": Format("images", (".png", ".jpg", ".jpeg", ".bmp")),
-    "folder": Format("folder", ()),
-    "hdf5": Format("hdf5", (".h5", ".hdf5", ".hdf"), writes=True),
-    "dream3d": Format("dream3d", (".dream3d",)),
-    "vti": Format("vti", (".vti",), writes=True),
+    "npy": Format("npy", (".npy", ".npz"), writes=True, takes=("dataset",)),
+    "tiff": Format("tiff", (".tif", ".tiff"), writes=True, takes=("channel",)),
+    "image": Format("images", (".png", ".jpg", ".jpeg", ".bmp"), takes=("channel",)),
+    "folder": Format("folder", (), takes=("channel",)),
+    "hdf5": Format("hdf5", (".h5", ".hdf5", ".hdf"), writes=True, takes=("dataset",)),
+    "dream3d": Format("dream3d", (".dream3d",), takes=("dataset",)),
+    "vti": Format("vti", (".vti",), writes=True, takes=("dataset",)),
     "itk": Format("itk", (".mha", ".mhd", ".nrrd"), writes=True),
-    "raw": Format("raw", (".raw", ".bin", ".dat")),
+    "raw": Format("raw", (".raw", ".bin", ".dat"), takes=("raw",)),
 }
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from mksdask import progress
 from mksdask.ensemble.formats.protocol import Exported, Info, Options, Region
 from mksdask.errors import missing_extra
+
+_LONG_ATTRIBUTE = 60_000
 
 
 def probe(path: str, options: Options) -> Info:
@@ -28,23 +31,30 @@ def write(path: str, exported: Exported) -> None:
     """Write variables as datasets of the root, chunk by chunk, so they may be larger than memory."""
     import dask.array as da
 
-    with h5py().File(path, "w") as file:
+    attrs = dict(exported.attrs)
+    if exported.spacing is not None:
+        attrs["voxel_size"] = exported.spacing
+    if exported.unit:
+        attrs["voxel_unit"] = exported.unit
+    # The older layout, which every program reads, holds attributes of up to 64 KiB.
+    long = any(isinstance(v, str) and len(v.encode()) > _LONG_ATTRIBUTE for v in attrs.values())
+    with h5py().File(path, "w", libver=("v110", "v110") if long else None) as file:
+        file.attrs.update(attrs)
         sources, targets = [], []
-        for name, data in exported.fields.items():
-            lazy = da.asarray(data.data)
-            target = file.create_dataset(
-                name, data.shape, data.dtype, chunks=_chunks(lazy), compression="lzf", shuffle=True
-            )
+        for name, data in {**exported.fields, **_sample_names(exported)}.items():
+            if data.dtype.kind in "UOT":
+                values = data.values.astype(object)
+                target = file.create_dataset(name, data=values, dtype=h5py().string_dtype())
+            else:
+                lazy = da.asarray(data.data)
+                target = file.create_dataset(
+                    name, data.shape, data.dtype, chunks=_chunks(lazy), **_filters(lazy)
+                )
+                sources.append(lazy)
+                targets.append(target)
             target.attrs["dims"] = [str(d) for d in data.dims]
-            sources.append(lazy)
-            targets.append(target)
-        for key, value in exported.attrs.items():
-            file.attrs[key] = value
-        if exported.spacing is not None:
-            file.attrs["voxel_size"] = exported.spacing
-        if exported.unit:
-            file.attrs["voxel_unit"] = exported.unit
-        progress.compute(da.store(sources, targets, lock=True, compute=False), label="export")
+        if sources:
+            progress.compute(da.store(sources, targets, lock=True, compute=False), label="export")
 
 
 def find_dataset(file: Any, options: Options) -> Any:
@@ -68,6 +78,17 @@ def h5py() -> Any:
     except ImportError:
         raise missing_extra("h5py", "formats", "reading and writing HDF5") from None
     return library
+
+
+def _sample_names(exported: Exported) -> dict[str, xr.DataArray]:
+    for data in exported.fields.values():
+        if "sample" in data.dims and "sample" in data.coords:
+            return {"sample": data["sample"]}
+    return {}
+
+
+def _filters(lazy: Any) -> dict[str, Any]:
+    return {"compression": "lzf", "shuffle": True} if lazy.ndim and lazy.size else {}
 
 
 def _chunks(lazy: Any) -> tuple[int, ...] | None:

@@ -15,6 +15,8 @@ from mksdask.errors import missing_extra
 
 # VTK reports errors to one window for the whole process, which we borrow while reading.
 _LOCK = threading.Lock()
+# From here on, 32-bit block lengths in the file would overflow.
+_LONG_HEADER = 1 << 31
 
 
 def probe(path: str, options: Options) -> Info:
@@ -97,6 +99,8 @@ def write(path: str, exported: Exported) -> None:
         writer = vtkXMLImageDataWriter()
         writer.SetFileName(path)
         writer.SetInputData(image)
+        if sum(v.nbytes for v in values) >= _LONG_HEADER:
+            writer.SetHeaderTypeToUInt64()
         if not writer.Write() or said():
             raise OSError(f"cannot write {path}: {said() or 'VTK failed'}")
 
