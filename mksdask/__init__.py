@@ -13,6 +13,8 @@ from mksdask.ensemble import (
     resume_ensemble,
     validate_ensemble,
 )
+from mksdask.ensemble.export import export
+from mksdask.ensemble.ingest import ingest
 from mksdask.errors import DataError, IncompleteEnsembleWarning
 from mksdask.progress import compute
 from mksdask.statistics import (
@@ -50,7 +52,9 @@ __all__ = [
     "discretize",
     "ensemble_mean",
     "ensemble_variance",
+    "export",
     "generate",
+    "ingest",
     "lineal_path",
     "open_ensemble",
     "pair_correlation",
