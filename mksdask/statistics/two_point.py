@@ -113,7 +113,7 @@ def two_point_statistics(
         sizes=problem.out_sizes,
         dtype=basis.dtype(data.dtype),
         coords=problem.coords,
-        attrs={**kept_attrs(data), **problem.attrs},
+        attrs={**kept_attrs(data), **problem.attrs, "masked": int(mask is not None)},
         name="two_point_statistics",
         kwargs=options,
     )
