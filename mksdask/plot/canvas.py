@@ -133,6 +133,13 @@ def show_plane(axes: Axes, values: np.ndarray, extent: Sequence[float], **kwargs
     )
 
 
+def value_range(arrays: Sequence[xr.DataArray]) -> tuple[float, float]:
+    """Smallest and largest finite value of all arrays together; (0, 1) if there is none."""
+    shown = np.concatenate([a.values.ravel() for a in arrays])
+    shown = shown[np.isfinite(shown)]
+    return (shown.min(), shown.max()) if shown.size else (0.0, 1.0)
+
+
 def unit_label(unit: str) -> str:
     """Unit in brackets behind a name, nothing if there is none.
 

@@ -220,3 +220,20 @@ def test_bad_arrays():
     split = labelled(np.zeros((1, 1, 4, 4))).chunk(lag_x=2)
     with pytest.raises(ValueError, match="lag_x"):
         pair_correlation(split)
+
+
+def test_masked_statistics_announce_themselves():
+    rng = np.random.default_rng(5)
+    phase = xr.DataArray(rng.integers(0, 2, (3, 6, 6)), dims=("sample", "x", "y"))
+    mask = np.zeros((3, 6, 6))
+    mask[0, :2], mask[1, :, 3:], mask[2] = 1, 1, 1
+    f = two_point_statistics(
+        phase.chunk(sample=1), PrimitiveBasis(2), "all", None, "nonperiodic", mask
+    )
+    g = pair_correlation(f)
+    assert g.chunks is not None
+    assert g["count"].chunks is not None
+    g, f = g.compute(), f.compute()
+    np.testing.assert_array_equal(g["count"].sum("radius"), f.notnull().sum(("lag_x", "lag_y")))
+    assert (g["count"].sum("radius").values[:, 0] == [33, 55, 121]).all()
+    np.testing.assert_array_equal(g.isnull(), g["count"] == 0)
