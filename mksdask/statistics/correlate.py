@@ -23,11 +23,14 @@ from mksdask.statistics.spectrum import (
     power,
 )
 
-# Single precision is enough to count voxel pairs up to this transform size: the worst structures
-# (layers, checkerboards, uniform fields) were off by less than 0.05 before rounding there.
+# Single precision is enough to count voxel pairs up to this transform size, altogether and along
+# one axis: the worst structures (layers, checkerboards, uniform fields; prime sizes) are off by
+# 0.02 to 0.12 before rounding there, which the tests check.
 _SINGLE_PRECISION_VOXELS = 2**18
+_SINGLE_PRECISION_AXIS = 512
 
-# Before rounding, counts further than this from an integer are computed again in double precision.
+# Counts further than this from an integer before rounding are computed again in double precision;
+# rounding would go wrong at 0.5.
 _ROUNDING_MARGIN = 0.2
 
 # Transforms of a few samples at once, so that they and their products stay in the cache.
@@ -48,8 +51,10 @@ def correlations(
     the weight in place of a state.
     """
     counts = counts_voxels(block, weight, basis)
-    padded = int(np.prod([axis.fft_size for axis in axes]))
-    single = counts and padded <= _SINGLE_PRECISION_VOXELS
+    sizes = [axis.fft_size for axis in axes]
+    padded = int(np.prod(sizes))
+    fits_single = padded <= _SINGLE_PRECISION_VOXELS and max(sizes) <= _SINGLE_PRECISION_AXIS
+    single = counts and fits_single
     shape = (len(block), len(terms), *(len(axis.lags) for axis in axes))
     out = np.empty(shape, np.complex128 if basis.is_complex else np.float64)
     for part in batches(len(block), padded * (4 if single else 8) * (1 + len(terms))):
