@@ -1,0 +1,127 @@
+"""Lay a sample-by-sample generator out as a lazy ensemble whose samples depend on their index only.
+
+A generator is a function ``make(rng, parameters, *, shape, **options)`` of one sample. Each sample
+gets a random stream of its own, named by the seed and its index, so that neither the chunking, nor
+the workers, nor which other samples are asked for, can change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from mksdask.generate.arguments import AXES, checked_samples
+from mksdask.lazy import lift
+
+Make = Callable[..., np.ndarray]
+
+
+def stream(seed: int, sample: int, purpose: int = 0) -> np.random.Generator:
+    """Return the random stream of one sample; each ``purpose`` has an independent one.
+
+    >>> bool(stream(0, 7).random() == stream(0, 7).random())
+    True
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(sample, purpose))
+    return np.random.Generator(np.random.SFC64(sequence))
+
+
+def drawn_per_sample(
+    seed: int, first_sample: int, n_samples: int, n_draws: int, purpose: int
+) -> np.ndarray:
+    """Uniform numbers in [0, 1), ``n_draws`` a sample, for parameters known before it is made.
+
+    One stream serves the ensemble, sample after sample; skipping the first ones costs nanoseconds
+    each, where a stream of its own would cost tens of microseconds.
+
+    >>> bool((drawn_per_sample(0, 5, 2, 3, 1) == drawn_per_sample(0, 0, 7, 3, 1)[5:]).all())
+    True
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(purpose,))
+    draws = np.random.Generator(np.random.PCG64(sequence).advance(first_sample * n_draws))
+    return draws.random((n_samples, n_draws))
+
+
+def lazy_samples(
+    make: Make,
+    shape: Sequence[int],
+    n_samples: int,
+    *,
+    seed: int,
+    first_sample: int = 0,
+    chunks: int | None = None,
+    parameters: np.ndarray | None = None,
+    coords: Mapping[str, Any] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+    name: str = "phase",
+    dtype: Any = np.uint8,
+    options: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Return the samples ``first_sample ... first_sample + n_samples - 1`` of a generator, lazily.
+
+    Parameters
+    ----------
+    make
+        ``make(rng, parameters, *, shape, **options) -> array of shape``; must be importable, so
+        that workers can unpickle it.
+    shape
+        Voxels along x[, y[, z]].
+    parameters
+        Numbers that differ by sample, shape (n_samples, n_parameters).
+    chunks
+        Samples a chunk; by default as many as take 64 MiB in float64.
+
+    Examples
+    --------
+    >>> def noise(rng, parameters, *, shape):
+    ...     return rng.random(shape)
+    >>> lazy_samples(noise, (4, 5), 3, seed=0, name="field", dtype=float).sizes["y"]
+    5
+    """
+    n_samples, chunks = checked_samples(n_samples, first_sample, chunks, shape, seed)
+    index = np.arange(first_sample, first_sample + n_samples)
+    table = index[:, None].astype(float)
+    if parameters is not None:
+        table = np.hstack([table, parameters])
+    dims = ("sample", *AXES[: len(shape)])
+    rows = xr.DataArray(
+        da.from_array(table, chunks=(chunks, -1)),
+        dims=("sample", "parameter"),
+        coords={"sample": index, **{k: ("sample", v) for k, v in (coords or {}).items()}},
+    )
+    return lift(
+        _block,
+        rows,
+        dims=[("sample", "parameter")],
+        out_dims=dims,
+        sizes=dict(zip(dims[1:], shape, strict=True)),
+        dtype=dtype,
+        name=name,
+        attrs={**(attrs or {}), "seed": seed},
+        kwargs={
+            "make": make,
+            "shape": tuple(shape),
+            "seed": seed,
+            "dtype": np.dtype(dtype).str,
+            "options": dict(options or {}),
+        },
+    )
+
+
+def _block(
+    table: np.ndarray,
+    *,
+    make: Make,
+    shape: tuple[int, ...],
+    seed: int,
+    dtype: str,
+    options: Mapping[str, Any],
+) -> np.ndarray:
+    out = np.empty((len(table), *shape), dtype=dtype)
+    for target, row in zip(out, table, strict=True):
+        target[...] = make(stream(seed, int(row[0])), row[1:], shape=shape, **options)
+    return out
