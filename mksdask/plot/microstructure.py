@@ -69,7 +69,7 @@ def microstructure(
             f"phase has dims {tuple(map(str, phase.dims))}; wanted 'sample' and some of {SPACE}"
         )
     chosen = _chosen(phase, samples)
-    size, unit = voxel_attrs(phase.attrs, len(space))
+    size, unit = voxel_attrs(phase.attrs, space)
     steps, unit = resolve_steps(
         size is not None if physical is None else physical, size, unit, len(space)
     )

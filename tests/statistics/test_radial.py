@@ -122,6 +122,15 @@ def test_physical_radii_of_flat_voxels():
         pair_correlation(data)
 
 
+def test_one_voxel_size_for_all_axes_and_planes_of_volumes():
+    f = np.random.default_rng(1).random((1, 1, 3, 5, 5))
+    plane = labelled(f, voxel_size=[0.5, 0.1, 2.0]).isel(lag_x=1)
+    radii, _ = by_loops(f[:, :, 1], steps=(0.1, 2.0))
+    np.testing.assert_allclose(pair_correlation(plane, physical=True).radius, radii, atol=1e-8)
+    same = labelled(f, voxel_size=0.5)
+    assert float(pair_correlation(same, physical=True).radius[1]) == 0.5
+
+
 def test_equal_lengths_meet_in_one_radius_whatever_their_rounding():
     f = np.ones((1, 1, 21, 21))
     in_voxels = pair_correlation(labelled(f))
@@ -216,7 +225,7 @@ def test_bad_arrays():
     with pytest.raises(ValueError, match="length 0"):
         pair_correlation(labelled(np.zeros((0, 1, 3))))
     with pytest.raises(ValueError, match="voxel_size"):
-        pair_correlation(labelled(np.zeros((1, 1, 3, 3)), voxel_size=[1, 2, 3]))
+        pair_correlation(labelled(np.zeros((1, 1, 3, 3)), voxel_size=[1]))
     split = labelled(np.zeros((1, 1, 4, 4))).chunk(lag_x=2)
     with pytest.raises(ValueError, match="lag_x"):
         pair_correlation(split)

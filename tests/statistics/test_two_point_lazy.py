@@ -45,6 +45,7 @@ def test_dataarray_has_names_coordinates_and_attributes():
         "cutoff": [4, 2],
         "boundary": ["periodic", "nonperiodic"],
         "shape": [8, 6],
+        "masked": 0,
     }
     assert basis_from_dict(json.loads(basis)) == BASIS
 
