@@ -46,9 +46,9 @@ def demo(
         seed=seed,
         chunks=max(1, n_samples // 8),
     )
-    ds = phase.to_dataset(name="phase")
-    ds.attrs = {**phase.attrs, "voxel_size": [0.5] * 3, "voxel_unit": "um"}
-    ds.attrs["phase_names"] = ["matrix", "precipitate"]
+    ds = phase.to_dataset(name="phase").assign_attrs(
+        voxel_size=[0.5] * 3, voxel_unit="um", phase_names=["matrix", "precipitate"]
+    )
     ds = mks.create_ensemble(store, ds, overwrite=overwrite, progress=progress)
     print(f"1. generated {n_samples} volumes of {size}^3 voxels and stored them:\n")
     print(describe_ensemble(store), "\n")
@@ -67,7 +67,7 @@ def demo(
     f = statistics.two_point
     print(f"3. two-point statistics of every volume: {dict(f.sizes)}\n")
 
-    radial = mks.pair_correlation(f)
+    radial = mks.pair_correlation(f, bins=20, physical=True)
     # One sample of each class; the pictures compute only these.
     figures = {
         "microstructures": plot.microstructure(ds.phase, samples=[0, half]),
