@@ -21,7 +21,9 @@ COMMANDS: tuple[str, ...] = ("demo", "info", "validate", "ingest", "export", "st
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="mksdask", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="mksdask", description="Materials knowledge systems at ensemble scale."
+    )
     parser.add_argument("--version", action="version", version=f"mksdask {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
