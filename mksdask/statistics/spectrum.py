@@ -44,7 +44,8 @@ def power(spectrum: np.ndarray) -> Parts:
 
 def cross_power(first: np.ndarray, second: np.ndarray) -> Parts:
     """Spectrum of sum_s a[s] b[s + r] from those of real a and b."""
-    product = np.conj(first) * second
+    product = np.conj(first)
+    product *= second
     return product.real, product.imag
 
 

@@ -100,13 +100,13 @@ def two_point_statistics(
             "give a cutoff in voxels, or one chunk along these axes if they fit in memory"
         )
     kernel: Any = statistics_of_block
-    if not tiled:
-        arrays[1:] = [_in_one_piece(m, d) for m, d in zip(arrays[1:], dims[1:], strict=True)]
-    else:
+    if tiled:
         arrays = [_sums_over_tiles(arrays, dims, problem, options)]
         dims = [("sample", "sum")]
         kernel = statistics_of_sums
         options |= {"masked": mask is not None, "dtype": str(basis.dtype(data.dtype))}
+    elif mask is not None:
+        arrays[1] = _in_one_piece(mask, mask_dims)
     result = lift(
         kernel,
         *arrays,

@@ -31,12 +31,12 @@ def test_equal_to_the_answer_in_memory(case, data):
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "nonperiodic"])
-@pytest.mark.parametrize("most", [1, 500, 5000])
+@pytest.mark.parametrize("most", [1, 2000])
 def test_tiles_are_cut_further_without_a_change(boundary, most, monkeypatch):
-    x = np.random.default_rng(0).integers(0, 3, (1, 21, 17, 19)).astype(np.uint8)
+    x = np.random.default_rng(0).integers(0, 3, (1, 13, 9, 11)).astype(np.uint8)
     arguments = PrimitiveBasis(3), "all", [2, 3, 1], boundary
     monkeypatch.setattr(tiles, "_TRANSFORM_VOXELS", most)
-    f = two_point_statistics(da.from_array(x, chunks=(1, 21, 9, 19)), *arguments)
+    f = two_point_statistics(da.from_array(x, chunks=(1, 13, 5, 11)), *arguments)
     np.testing.assert_array_equal(f, two_point_statistics(x, *arguments))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 
 import dask
 import dask.array as da
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mksdask.bases import FourierBasis, PrimitiveBasis, basis_from_dict
+from mksdask.bases import Basis, FourierBasis, PrimitiveBasis, basis_from_dict
 from mksdask.statistics import two_point_statistics
 
 BASIS = PrimitiveBasis(3)
@@ -108,17 +109,20 @@ def test_integer_labels_give_the_same_bits_whatever_the_chunks():
         np.testing.assert_array_equal(f, expected)
 
 
-@pytest.mark.parametrize("chunks", [(2, 8, 6), (2, 5, 3)], ids=["ensemble", "tiles"])
-def test_same_numbers_whatever_the_scheduler(chunks):
-    f = two_point_statistics(da.from_array(X, chunks=chunks), BASIS, "all", 3, "nonperiodic", MASK)
-    expected = two_point_statistics(X, BASIS, "all", 3, "nonperiodic", MASK)
+def test_same_numbers_whatever_the_scheduler():
+    arguments = BASIS, "all", 3, "nonperiodic", MASK
+    expected = two_point_statistics(X, *arguments)
+    ensemble, tiles = (
+        two_point_statistics(da.from_array(X, chunks), *arguments)
+        for chunks in ((2, 8, 6), (4, 5, 3))
+    )
     for options in (
         {"scheduler": "synchronous"},
         {"scheduler": "threads", "num_workers": 2},
         {"scheduler": "processes", "num_workers": 2},
     ):
-        with dask.config.set(**options):
-            np.testing.assert_allclose(f.compute(), expected, rtol=0, atol=1e-12)
+        for found in dask.compute(ensemble, tiles, **options):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_graph_of_a_large_ensemble_is_small_and_quick():
@@ -145,3 +149,33 @@ def test_nothing_is_computed_before_it_is_asked_for():
     for chunks in ((2, 8, 6), (2, 4, 3)):
         lazy = da.from_array(X, chunks=chunks).map_blocks(never, meta=np.empty((0, 0, 0), X.dtype))
         two_point_statistics(lazy, BASIS, "all", 2, "nonperiodic", da.ones((8, 6)))
+
+
+@dataclass(frozen=True)
+class Directions(Basis):
+    """A state of three numbers a voxel, on a last dimension ``component``."""
+
+    kind = "directions"
+    state_dims = ("component",)
+    n_states: int = 3
+
+    def check(self, block):
+        assert block.shape[-1] == 3
+
+    def coefficients(self, block, states):
+        return np.stack([block[..., h] for h in states])
+
+
+@pytest.mark.parametrize("mask", [None, MASK[0]], ids=["bare", "mask"])
+def test_a_local_state_may_take_dimensions_of_its_own(mask):
+    vectors = np.random.default_rng(0).random((3, 8, 6, 3))
+    f = two_point_statistics(vectors, Directions(), "all", 2, "nonperiodic", mask)
+    pair = two_point_statistics(
+        vectors[..., 1], PrimitiveBasis(2, (0, 1)), [(1, 1)], 2, "nonperiodic", mask
+    )
+    np.testing.assert_allclose(f[:, 3], pair[:, 0], atol=1e-14)
+    data = xr.DataArray(vectors, dims=("sample", "x", "y", "component"))
+    for chunks in ({"sample": 1}, {"x": 3, "y": 4, "component": 2}):
+        turned = data.chunk(chunks).transpose("component", ...)
+        lazy = two_point_statistics(turned, Directions(), "all", 2, "nonperiodic", mask)
+        np.testing.assert_allclose(lazy, f, rtol=0, atol=1e-14)
