@@ -10,10 +10,6 @@ class DataError(ValueError):
     """
 
 
-class IncompleteEnsembleError(DataError):
-    """A store that still lacks samples, in a place where that cannot be passed over."""
-
-
 class IncompleteEnsembleWarning(UserWarning):
     """An ensemble was opened while some of its samples were never written."""
 

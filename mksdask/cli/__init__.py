@@ -16,12 +16,14 @@ from mksdask.version import __version__
 
 # Each is a module of this package with ``add_arguments(parser)`` and ``run(args) -> int``; the
 # first line of its docstring is the help text.
-COMMANDS: tuple[str, ...] = ("info", "validate")
+COMMANDS: tuple[str, ...] = ("demo", "info", "validate", "ingest", "export", "statistics")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="mksdask", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="mksdask", description="Materials knowledge systems at ensemble scale."
+    )
     parser.add_argument("--version", action="version", version=f"mksdask {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

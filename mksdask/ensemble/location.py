@@ -136,6 +136,7 @@ class Location:
             os.rename(self.path, other.path)
         else:
             self.fs.mv(self.path, other.path, recursive=True)
+            self.fs.invalidate_cache()
 
     def delete(self) -> None:
         """Delete all that is stored here."""
@@ -166,7 +167,8 @@ class Location:
         try:
             yield
         finally:
-            self.fs.rm_file(key)
+            if self.fs.exists(key):  # an ensemble that is replaced was moved away with its lock
+                self.fs.rm_file(key)
 
     @contextmanager
     def _flock(self) -> Iterator[None]:

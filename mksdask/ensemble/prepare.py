@@ -11,13 +11,15 @@ import xarray as xr
 from mksdask.ensemble.location import Location
 from mksdask.ensemble.plan import plan_chunks
 from mksdask.ensemble.read import assemble, source_prefix
-from mksdask.ensemble.schema import SAMPLE, SPACE, schema_violations
+from mksdask.ensemble.schema import SAMPLE, SPACE, gathered, schema_violations
 from mksdask.errors import DataError
 from mksdask.lazy import is_lazy
 
 
 def prepare(dataset: xr.Dataset) -> xr.Dataset:
     """The dataset with a sample coordinate and nothing the schema refuses."""
+    if isinstance(dataset, xr.Dataset):
+        dataset = gathered(dataset)
     violations = schema_violations(dataset)
     if violations:
         raise DataError("dataset cannot be stored: " + "; ".join(violations))

@@ -14,7 +14,7 @@ from dask.base import tokenize
 
 from mksdask.ensemble import blocks, layout
 from mksdask.ensemble.location import Location
-from mksdask.ensemble.schema import SAMPLE
+from mksdask.ensemble.schema import SAMPLE, shared_attrs
 from mksdask.errors import IncompleteEnsembleWarning
 
 
@@ -109,7 +109,8 @@ def assemble(location: Location, document: Mapping[str, Any]) -> xr.Dataset:
             # The array may already be longer than what is committed.
             data = layout.read_values(location, name, tuple(slice(0, n) for n in shape))
         kind = coords if name in coordinates or dims == (name,) else data_vars
-        kind[name] = xr.Variable(dims, data, attrs=meta.get("attributes", {}))
+        shared = {k: attributes[k] for k in shared_attrs(name, dims) if k in attributes}
+        kind[name] = xr.Variable(dims, data, attrs={**shared, **meta.get("attributes", {})})
     ds = xr.Dataset(data_vars, coords, attributes)
     ds.encoding["source"] = location.url
     return ds

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from mksdask.errors import DataError
+
 SCHEMA_VERSION = 1
 
 SAMPLE = "sample"
@@ -54,6 +56,42 @@ VARIABLES: Mapping[str, Variable] = {
 }
 
 LABELS = ("phase", "grain")
+
+# Facts of the whole ensemble, kept once among its attributes. A DataArray does not see the attributes
+# of its Dataset, so an opened ensemble repeats them on the variables they speak of.
+GRID_ATTRS = ("voxel_size", "voxel_unit", "periodic")
+
+
+def shared_attrs(name: str, dims: tuple[str, ...]) -> tuple[str, ...]:
+    """Which attributes of the ensemble a variable repeats.
+
+    >>> shared_attrs("phase", ("sample", "x"))
+    ('voxel_size', 'voxel_unit', 'periodic', 'phase_names')
+    """
+    grid = GRID_ATTRS if set(dims) & set(SPACE) else ()
+    return (*grid, "phase_names") if name == "phase" else grid
+
+
+def gathered(ds: xr.Dataset) -> xr.Dataset:
+    """``ds`` with what its variables say of the whole ensemble among its own attributes only."""
+    attrs = dict(ds.attrs)
+    ds = ds.copy(deep=False)
+    for key in ds.variables:
+        own = dict(ds[key].attrs)
+        for attr in (*shared_attrs(str(key), tuple(map(str, ds[key].dims))), "provenance"):
+            if attr in own:
+                value = own.pop(attr)
+                if (
+                    plain_attrs(attrs.setdefault(attr, value)) != plain_attrs(value)
+                    and attr in GRID_ATTRS
+                ):
+                    raise DataError(
+                        f"variable {str(key)!r} has {attr} {value!r}, the dataset {attrs[attr]!r}: "
+                        "make them agree or remove one"
+                    )
+        ds[key].attrs = own
+    ds.attrs = attrs
+    return ds
 
 
 def schema_violations(ds: xr.Dataset) -> list[str]:

@@ -35,8 +35,8 @@ LINE_COLOURS = (
     "#b5446e",
     "#3c9a74",
     "#8a6fc0",
-    "#2d7f83",
     "#8b5a2b",
+    "#2d7f83",
     "#666666",
 )
 
@@ -131,6 +131,13 @@ def show_plane(axes: Axes, values: np.ndarray, extent: Sequence[float], **kwargs
         aspect="equal" if 1 / 8 <= ratio <= 8 else "auto",
         **kwargs,
     )
+
+
+def value_range(arrays: Sequence[xr.DataArray]) -> tuple[float, float]:
+    """Smallest and largest finite value of all arrays together; (0, 1) if there is none."""
+    shown = np.concatenate([a.values.ravel() for a in arrays])
+    shown = shown[np.isfinite(shown)]
+    return (shown.min(), shown.max()) if shown.size else (0.0, 1.0)
 
 
 def unit_label(unit: str) -> str:

@@ -15,6 +15,7 @@ from mksdask.plot.canvas import (
     make_grid,
     show_plane,
     unit_label,
+    value_range,
 )
 from mksdask.progress import compute
 from mksdask.statistics.lag_grid import resolve_steps, voxel_attrs
@@ -68,20 +69,20 @@ def microstructure(
             f"phase has dims {tuple(map(str, phase.dims))}; wanted 'sample' and some of {SPACE}"
         )
     chosen = _chosen(phase, samples)
-    size, unit = voxel_attrs(phase.attrs, len(space))
+    size, unit = voxel_attrs(phase.attrs, space)
     steps, unit = resolve_steps(
         size is not None if physical is None else physical, size, unit, len(space)
     )
     ends = {d: phase.sizes[d] * h for d, h in zip(space, steps, strict=True)}
     centre = [phase.sizes[d] // 2 for d in space]
     planes = central_planes(chosen, space, centre)
-    values = compute(*(plane for _, plane in planes), label="microstructures")
-    style = _style(values, phase, names, cmap)
     n = chosen.sizes["sample"]
     if len(space) == 1:
         ends[""] = ends[space[0]] / 6
     ratios = [ends[(*dims, "")[1]] / ends[dims[0]] for dims, _ in planes]
     figure, panels = make_grid(ratios, n, 2.0)
+    values = compute(*(plane for _, plane in planes), label="microstructures")
+    style = _style(values, phase, names, cmap)
     for row, ((dims, _), plane) in enumerate(zip(planes, values, strict=True)):
         stacked = plane.transpose("sample", *dims).values
         for column in range(n):
@@ -131,9 +132,8 @@ def _style(
     from matplotlib.patches import Patch
 
     if phase.dtype.kind not in "iub":
-        shown = np.concatenate([v.values.ravel() for v in values])
-        limits = {"vmin": np.nanmin(shown), "vmax": np.nanmax(shown)}
-        return {"image": {"cmap": cmap, **limits}, "legend": [], "scale": True}
+        low, high = value_range(values)
+        return {"image": {"cmap": cmap, "vmin": low, "vmax": high}, "legend": [], "scale": True}
     names = list(phase.attrs.get("phase_names", ()) if names is None else names)
     largest = max(int(v.values.max()) for v in values)
     n = max(largest + 1, len(names), 2)

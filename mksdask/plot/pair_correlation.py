@@ -56,11 +56,11 @@ def pair_correlation(
         )
     if whole.dtype.kind == "c":
         raise TypeError(f"g has dtype {whole.dtype}; wanted real statistics: draw g.real, g.imag")
+    figure = make_figure(5.2, 3.4)
+    axes = figure.add_subplot()
     (whole,) = compute(whole.transpose(..., "radius"), label="pair correlation")
     shown = some_pairs(whole, pairs)
     radius = shown["radius"].values
-    figure = make_figure(5.2, 3.4)
-    axes = figure.add_subplot()
     limits = _uncorrelated(whole)
     for i, title in enumerate(pair_titles(shown)):
         colour = LINE_COLOURS[i % len(LINE_COLOURS)]

@@ -18,6 +18,7 @@ from mksdask.plot.canvas import (
     show_plane,
     some_pairs,
     unit_label,
+    value_range,
 )
 from mksdask.progress import compute
 from mksdask.statistics.lag_grid import PREFIX, lag_grid
@@ -70,13 +71,12 @@ def two_point(
     if len(grid.dims) == 1:
         return _curves(one, grid.lags[0] * steps[0], grid.dims[0], unit)
     planes = central_planes(one, grid.dims, grid.zero())
-    values = compute(*(plane for _, plane in planes), label="two-point statistics")
-    shown = np.concatenate([v.values.ravel() for v in values])
-    low, high = (np.nanmin(shown), np.nanmax(shown)) if np.isfinite(shown).any() else (0, 1)
     titles = pair_titles(one)
     extents = {d: _extent(lag, h) for d, lag, h in zip(grid.dims, grid.lags, steps, strict=True)}
     ratios = [np.ptp(extents[up]) / np.ptp(extents[right]) for (right, up), _ in planes]
     figure, panels = make_grid(ratios, len(titles), 2.2)
+    values = compute(*(plane for _, plane in planes), label="two-point statistics")
+    low, high = value_range(values)
     for row, ((dims, _), plane) in enumerate(zip(planes, values, strict=True)):
         ends = [extents[d] for d in dims]
         stacked = plane.transpose("pair", *dims).values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,25 +89,35 @@ def lag_grid(f: Any) -> LagGrid:
     lags = tuple(
         np.asarray(f.coords[d].values) if d in f.coords else _centred(f.sizes[d]) for d in dims
     )
-    size, unit = voxel_attrs(f.attrs, len(dims))
+    size, unit = voxel_attrs(f.attrs, [d.removeprefix(PREFIX) for d in dims])
     return LagGrid(leading, dims, lags, size, unit)
 
 
 def voxel_attrs(
-    attrs: Mapping[Any, Any], n_axes: int | None
+    attrs: Mapping[Any, Any], axes: Sequence[str]
 ) -> tuple[tuple[float, ...] | None, str]:
-    """``voxel_size`` (one an axis) and ``voxel_unit`` of an array, if its attrs tell.
+    """``voxel_size`` along each of ``axes`` and ``voxel_unit`` of an array, if its attrs tell.
 
-    >>> voxel_attrs({"voxel_size": [0.5, 2], "voxel_unit": "um"}, 2)
+    One number holds for all axes. Of a plane or line selected from a volume, whose attributes
+    still have all axes, the sizes along those left are taken.
+
+    >>> voxel_attrs({"voxel_size": [0.5, 2], "voxel_unit": "um"}, ("x", "y"))
     ((0.5, 2.0), 'um')
+    >>> voxel_attrs({"voxel_size": [0.5, 2, 1]}, ("y",))
+    ((2.0,), '')
     """
     if "voxel_size" not in attrs:
         return None, ""
-    size = np.atleast_1d(np.asarray(attrs["voxel_size"], dtype=float))
-    if size.ndim != 1 or (n_axes is not None and len(size) != n_axes) or not (size > 0).all():
+    size = np.asarray(attrs["voxel_size"], dtype=float)
+    if size.ndim == 0:
+        size = np.full(len(axes), size)
+    places = [SPACE.index(axis) for axis in axes]
+    if len(axes) < len(size) and max(places) < len(size):
+        size = size[places]
+    if size.shape != (len(axes),) or not (np.isfinite(size) & (size > 0)).all():
         raise ValueError(
-            f"attribute 'voxel_size' is {attrs['voxel_size']!r}; wanted "
-            f"{'some' if n_axes is None else n_axes} positive numbers, one an axis of space"
+            f"attribute 'voxel_size' is {attrs['voxel_size']!r}; wanted {len(axes)} positive "
+            f"numbers, one for each of {tuple(axes)}"
         )
     return tuple(size.tolist()), str(attrs.get("voxel_unit", ""))
 

@@ -9,13 +9,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import sparse
 
 from mksdask.lazy import is_lazy, lift
 from mksdask.statistics.lag_grid import LagGrid, lag_grid
 
-# Bytes of temporaries a kernel may hold at once.
-_BATCH_BYTES = 32 * 2**20
 # Lengths that agree to this fraction of the longest are the same length.
 _SAME_LENGTH = 1e-9
 
@@ -76,7 +73,7 @@ def pair_correlation(
     spec = RadialBins(
         tuple(tuple(lag.tolist()) for lag in grid.lags), steps, _edges(bins, grid, steps)
     )
-    bin_of, radius = spec.index()
+    radius = radial_index(spec)[1]
     labelled = isinstance(f, xr.DataArray)
     skip_nan = True if not labelled else _is_masked(f, masked)
     g = lift(
@@ -94,8 +91,7 @@ def pair_correlation(
     if not labelled:
         return g
     if not skip_nan:
-        counts = np.bincount(bin_of[bin_of >= 0], minlength=len(radius))
-        return g.assign_coords(count=("radius", counts))
+        return g.assign_coords(count=("radius", _table(spec)[1]))
     valid = lift(
         radial_count,
         f,
@@ -127,79 +123,82 @@ class RadialBins:
         ]
         return np.sqrt(sum(np.ix_(*squares), start=np.zeros(()))).ravel()
 
-    def index(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each lag (flat) the number of its radius, -1 for none; and the radii.
-
-        >>> RadialBins(((-1, 0, 1), (-1, 0, 1)), (1.0, 1.0), None).index()[0].reshape(3, 3)
-        array([[2, 1, 2],
-               [1, 0, 1],
-               [2, 1, 2]])
-        """
-        length = self.lengths()
-        slack = _SAME_LENGTH * float(length.max())
-        if self.edges is None:
-            order = np.argsort(length, kind="stable")
-            first = np.diff(length[order], prepend=-np.inf) > slack
-            bin_of = np.empty(length.size, dtype=np.intp)
-            bin_of[order] = np.cumsum(first) - 1
-            return bin_of, length[order][first]
-        edges = np.array(self.edges)
-        # The slack keeps a length on an edge in the bin that begins there, however it was rounded.
-        bin_of = np.searchsorted(edges, length + slack, side="right") - 1
-        bin_of[np.abs(length - edges[-1]) <= slack] = len(edges) - 2
-        bin_of[bin_of >= len(edges) - 1] = -1
-        inside = bin_of >= 0
-        n = np.bincount(bin_of[inside], minlength=len(edges) - 1)
-        total = np.bincount(bin_of[inside], weights=length[inside], minlength=len(edges) - 1)
-        centre = (edges[1:] + edges[:-1]) / 2
-        return bin_of, np.where(n > 0, total / np.maximum(n, 1), centre)
-
 
 @lru_cache(maxsize=8)
-def membership(bins: RadialBins) -> sparse.csr_array:
-    """Matrix (radius, lag) of ones where a lag has that radius: one product sums all of them."""
-    bin_of, radius = bins.index()
-    lag = np.flatnonzero(bin_of >= 0)
-    return sparse.csr_array(
-        (np.ones(len(lag)), (bin_of[lag], lag)), shape=(len(radius), len(bin_of)), dtype=float
-    )
+def radial_index(bins: RadialBins) -> tuple[np.ndarray, np.ndarray]:
+    """For each lag (flat) the number of its radius, -1 for none; and the radii.
+
+    >>> bins = RadialBins(((-1, 0, 1), (-1, 0, 1)), (1.0, 1.0), None)
+    >>> radial_index(bins)[0].reshape(3, 3)
+    array([[2, 1, 2],
+           [1, 0, 1],
+           [2, 1, 2]])
+    """
+    length = bins.lengths()
+    slack = _SAME_LENGTH * float(length.max())
+    if bins.edges is None:
+        order = np.argsort(length, kind="stable")
+        first = np.diff(length[order], prepend=-np.inf) > slack
+        bin_of = np.empty(length.size, dtype=np.intp)
+        bin_of[order] = np.cumsum(first) - 1
+        return bin_of, length[order][first]
+    edges = np.array(bins.edges)
+    # The slack keeps a length on an edge in the bin that begins there, however it was rounded.
+    bin_of = np.searchsorted(edges, length + slack, side="right") - 1
+    bin_of[np.abs(length - edges[-1]) <= slack] = len(edges) - 2
+    bin_of[bin_of >= len(edges) - 1] = -1
+    inside = bin_of >= 0
+    n = np.bincount(bin_of[inside], minlength=len(edges) - 1)
+    total = np.bincount(bin_of[inside], weights=length[inside], minlength=len(edges) - 1)
+    centre = (edges[1:] + edges[:-1]) / 2
+    return bin_of, np.where(n > 0, total / np.maximum(n, 1), centre)
 
 
 def radial_mean(block: np.ndarray, *, bins: RadialBins, skip_nan: bool) -> np.ndarray:
     """Mean over the lags of each radius: (..., lags) to (..., radius)."""
-    members = membership(bins)
+    bin_of, lags_of = _table(bins)
     leading = block.shape[: block.ndim - len(bins.lags)]
-    rows = block.reshape(-1, members.shape[1])
+    rows = block.reshape(-1, len(bin_of))
     kind = block.dtype if block.dtype.kind in "fc" else np.dtype(float)
-    out = np.empty((len(rows), members.shape[0]), dtype=kind)
-    lags_of = np.asarray(members.sum(axis=1))[:, None]
-    for part in _batches(rows):
-        values = np.ascontiguousarray(rows[part].T, dtype=np.result_type(kind, np.float64))
-        n = lags_of
-        if skip_nan:
-            hidden = np.isnan(values)
-            if hidden.any():
-                values[hidden] = 0
-                n = members @ (~hidden).astype(float)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            out[part] = ((members @ values) / n).T
-    return out.reshape(*leading, -1)
+    total = np.empty((len(rows), len(lags_of)), dtype=np.result_type(kind, np.float64))
+    # One bincount a row is one pass; sorted or matrix forms of this sum take two or more.
+    for sums, row in zip(total, rows, strict=True):
+        sums[:] = _sums(bin_of, row, len(lags_of))
+    n: np.ndarray = lags_of
+    if skip_nan:
+        n = np.broadcast_to(lags_of, total.shape).copy()
+        for i in np.flatnonzero(np.isnan(total).any(axis=1)):
+            hidden = np.isnan(rows[i])
+            total[i] = _sums(bin_of, np.where(hidden, 0, rows[i]), len(lags_of))
+            n[i] = _sums(bin_of, ~hidden, len(lags_of))
+    with np.errstate(invalid="ignore"):  # no lag at all: 0 / 0 is NaN, as meant
+        return (total / n).astype(kind, copy=False).reshape(*leading, -1)
 
 
 def radial_count(block: np.ndarray, *, bins: RadialBins) -> np.ndarray:
     """Count the lags of each radius that are not NaN: (..., lags) to (..., radius)."""
-    members = membership(bins)
+    bin_of, lags_of = _table(bins)
     leading = block.shape[: block.ndim - len(bins.lags)]
-    rows = block.reshape(-1, members.shape[1])
-    out = np.empty((len(rows), members.shape[0]), dtype=np.int64)
-    for part in _batches(rows):
-        out[part] = (members @ (~np.isnan(rows[part].T)).astype(float)).T
-    return out.reshape(*leading, -1)
+    rows = block.reshape(-1, len(bin_of))
+    counts = [_sums(bin_of, ~np.isnan(row), len(lags_of)) for row in rows]
+    return np.array(counts).astype(np.int64).reshape(*leading, len(lags_of))
 
 
-def _batches(rows: np.ndarray) -> list[slice]:
-    size = max(1, _BATCH_BYTES // (16 * max(rows.shape[1], 1)))
-    return [slice(i, i + size) for i in range(0, len(rows), size)]
+@lru_cache(maxsize=8)
+def _table(bins: RadialBins) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the radius of every lag, and number of lags of every radius.
+
+    Lags without a radius go into an extra one at the end.
+    """
+    bin_of, radius = radial_index(bins)
+    bin_of = np.where(bin_of < 0, len(radius), bin_of)
+    return bin_of, np.bincount(bin_of, minlength=len(radius) + 1)[: len(radius)]
+
+
+def _sums(bin_of: np.ndarray, row: np.ndarray, n_bins: int) -> np.ndarray:
+    if row.dtype.kind == "c":
+        return _sums(bin_of, row.real, n_bins) + 1j * _sums(bin_of, row.imag, n_bins)
+    return np.bincount(bin_of, weights=row, minlength=n_bins + 1)[:n_bins]
 
 
 def _edges(

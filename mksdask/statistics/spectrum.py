@@ -44,8 +44,9 @@ def power(spectrum: np.ndarray) -> Parts:
 
 def cross_power(first: np.ndarray, second: np.ndarray) -> Parts:
     """Spectrum of sum_s a[s] b[s + r] from those of real a and b."""
-    product = np.conj(first) * second
-    return product.real.copy(), product.imag.copy()
+    product = np.conj(first)
+    product *= second
+    return product.real, product.imag
 
 
 def correlation_at_lags(parts: Parts, axes: Sequence[Axis]) -> np.ndarray:
@@ -68,10 +69,19 @@ def inverse_at(parts: Parts, sizes: Sequence[int], lags: Sequence[np.ndarray]) -
     """
     if not _by_matrices_is_faster(sizes, lags):
         return _take(fft.irfftn(_joined(parts), s=sizes, axes=range(1, len(sizes) + 1)), lags)
+    # In double precision: unlike in a fast transform, where rounding errors hardly grow with the
+    # length, they add up in a plain sum.
+    real, imag = parts
+    parts = _double(real), None if imag is None else _double(imag)
     for dim, (n, wanted) in enumerate(zip(sizes, lags, strict=True), start=1):
         matrix = _half_rows if dim == len(sizes) else _rows
-        parts = _contract(parts, matrix(n, tuple(wanted.tolist()), parts[0].dtype), dim)
+        parts = _contract(parts, matrix(n, tuple(wanted.tolist())), dim)
     return parts[0]
+
+
+def _double(array: np.ndarray) -> np.ndarray:
+    # Contiguous as well, which BLAS wants.
+    return np.ascontiguousarray(array, dtype=np.float64)
 
 
 def complex_inverse_at(
@@ -105,22 +115,22 @@ def _take(whole: np.ndarray, lags: Sequence[np.ndarray]) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _rows(n: int, lags: tuple[int, ...], real: np.dtype) -> np.ndarray:
+def _rows(n: int, lags: tuple[int, ...]) -> np.ndarray:
     """Rows ``lags`` of the matrix of the inverse transform of length n: cosines, then sines."""
     # Reducing k r modulo n first keeps the angles small and the values exact to rounding.
     angle = 2 * np.pi / n * (np.outer(lags, np.arange(n)) % n)
-    return (np.concatenate([np.cos(angle), np.sin(angle)]) / n).astype(real)
+    return np.concatenate([np.cos(angle), np.sin(angle)]) / n
 
 
 @lru_cache(maxsize=64)
-def _half_rows(n: int, lags: tuple[int, ...], real: np.dtype) -> np.ndarray:
+def _half_rows(n: int, lags: tuple[int, ...]) -> np.ndarray:
     """The same for a half spectrum of a real result."""
     # The other half of the spectrum holds the conjugates, so all but k = 0 (and N/2) count twice.
-    twice = np.full(n // 2 + 1, 2, real)
+    twice = np.full(n // 2 + 1, 2.0)
     twice[0] = 1
     if n % 2 == 0:
         twice[-1] = 1
-    return _rows(n, lags, real)[:, : n // 2 + 1] * twice
+    return _rows(n, lags)[:, : n // 2 + 1] * twice
 
 
 def _contract(parts: Parts, rows: np.ndarray, dim: int) -> Parts:

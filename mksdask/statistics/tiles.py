@@ -64,23 +64,16 @@ def tile_sums(
     of :func:`ordered_terms`, r >= 0 along the first axis; then, without a mask, those with a weight
     of 1 inside the volume, at all lags.
     """
-    weight = None
     if mask is not None:
         check_weights(mask)
-        weight = mask if mask.ndim > len(axes) else mask[None]
-    return np.concatenate(
-        [
-            _sample_sums(
-                place,
-                checked_values(block[j : j + 1], _of_sample(weight, j), basis),
-                _of_sample(weight, j),
-                basis,
-                axes,
-                plan,
-            )[None]
-            for j in range(len(block))
-        ]
-    )
+    sums = []
+    for j in range(len(block)):
+        weight = None
+        if mask is not None:
+            weight = mask[None] if mask.ndim == len(axes) else mask[j : j + 1]
+        sample = checked_values(block[j : j + 1], weight, basis)
+        sums.append(_sample_sums(place, sample, weight, basis, axes, plan))
+    return np.stack(sums)
 
 
 def n_tile_sums(axes: Sequence[Axis], plan: Plan, masked: bool) -> int:
@@ -97,13 +90,8 @@ def statistics_of_sums(
     half, every = (tuple(len(lags) for lags in each) for each in _lags(axes))
     ordered = ordered_terms(plan, masked)
     n_half = len(ordered) * int(np.prod(half))
-    forth = dict(
-        zip(
-            ordered,
-            np.moveaxis(sums[:, :n_half].reshape(-1, len(ordered), *half), 1, 0),
-            strict=True,
-        )
-    )
+    each = np.moveaxis(sums[:, :n_half].reshape(-1, len(ordered), *half), 1, 0)
+    forth = dict(zip(ordered, each, strict=True))
     box = iter(np.moveaxis(sums[:, n_half:].reshape(len(sums), -1, *every), 1, 0))
     whole = [
         with_negative_lags(forth[(a, b)], forth[(b, a)], axes) if (a, b) in forth else next(box)
@@ -118,10 +106,6 @@ def _lags(axes: Sequence[Axis]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Lags with r >= 0 along the first axis, and all lags."""
     every = [axis.lags for axis in axes]
     return [np.arange(axes[0].cutoff + 1), *every[1:]], every
-
-
-def _of_sample(weight: np.ndarray | None, j: int) -> np.ndarray | None:
-    return weight if weight is None or len(weight) == 1 else weight[j : j + 1]
 
 
 def _sample_sums(
@@ -164,12 +148,10 @@ def _correlate(
     lags: Sequence[np.ndarray],
 ) -> dict[Pair, np.ndarray]:
     """sum_{s in tile} a[s] b[s + r] for all ``terms`` at ``lags``."""
-    extent = next(iter(around.values())).shape[1:]
     sizes = [
         fft.next_fast_len((cut.stop - cut.start) + before + after)
         for cut, (before, after) in zip(tile, reach(axes), strict=True)
     ]
-    assert all(n >= m for n, m in zip(sizes, extent, strict=True))
     # The tile's transform starts at its own first voxel, that of its surroundings at theirs.
     shifted = [wanted + cut.start for wanted, cut in zip(lags, tile, strict=True)]
     first = {a: forward(inside[a], sizes) for a in {a for a, _ in terms}}

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from mksdask.bases import Basis, checked_basis
-from mksdask.lazy import ArrayLike, lift
+from mksdask.lazy import ArrayLike, is_lazy, lift
 from mksdask.statistics.request import SPACE, read_mask
 from mksdask.statistics.two_point import Problem, read_problem, statistics_of_block
 
@@ -163,9 +163,13 @@ class TwoPointStatistics(TransformerMixin, BaseEstimator):
             )
         if isinstance(X, xr.DataArray):
             dims = ("sample", *SPACE[: len(self.shape)])
+            if is_lazy(X):
+                X = X.chunk({d: -1 for d in X.dims if d != "sample"})
             values = X.transpose("sample", ...).data.reshape((len(X), *self.shape))
             kept = {k: c for k, c in X.coords.items() if c.dims == ("sample",)}
             return xr.DataArray(values, dims=dims, coords=kept, attrs=X.attrs)
+        if is_lazy(X):
+            X = X.rechunk({1: -1})
         return X.reshape((len(X), *self.shape))
 
 

@@ -105,6 +105,8 @@ def two_point_statistics(
         dims = [("sample", "sum")]
         kernel = statistics_of_sums
         options |= {"masked": mask is not None, "dtype": str(basis.dtype(data.dtype))}
+    elif mask is not None:
+        arrays[1] = _in_one_piece(mask, mask_dims)
     result = lift(
         kernel,
         *arrays,
@@ -113,7 +115,7 @@ def two_point_statistics(
         sizes=problem.out_sizes,
         dtype=basis.dtype(data.dtype),
         coords=problem.coords,
-        attrs={**kept_attrs(data), **problem.attrs},
+        attrs={**kept_attrs(data), **problem.attrs, "masked": int(mask is not None)},
         name="two_point_statistics",
         kwargs=options,
     )
@@ -125,6 +127,16 @@ def _chunked_space(data: ArrayLike, layout: Layout) -> list[str]:
         return []
     labelled = data if isinstance(data, xr.DataArray) else xr.DataArray(data, dims=layout.dims)
     return split_dims(labelled, layout.space)
+
+
+def _in_one_piece(mask: ArrayLike, dims: Sequence[str]) -> ArrayLike:
+    """A lazy mask whose axes of space are each one chunk, as those of the data are."""
+    whole = {i: -1 for i, d in enumerate(dims) if d != "sample"}
+    if not is_lazy(mask):
+        return mask
+    if isinstance(mask, xr.DataArray):
+        return mask.chunk({dims[i]: -1 for i in whole})
+    return mask.rechunk(whole)
 
 
 def _sums_over_tiles(

@@ -85,6 +85,16 @@ def test_options(store, tmp_path, options, wanted):
     np.testing.assert_allclose(f, expected("phase", PrimitiveBasis(3), *wanted), atol=1e-12)
 
 
+def test_volumes_stored_in_spatial_chunks(tmp_path):
+    store, out = str(tmp_path / "volume.zarr"), str(tmp_path / "f.zarr")
+    mks.create_ensemble(store, dataset()[["phase"]], chunks={"sample": 7, "x": 5, "y": 4})
+    assert call(store, out, "--cutoff", "2") == 0
+    f = mks.open_ensemble(out)["two_point"]
+    wanted = expected("phase", PrimitiveBasis(3), cutoff=2, boundary=("periodic", "nonperiodic"))
+    np.testing.assert_allclose(f, wanted, atol=1e-12)
+    assert call(store, out, "--overwrite") == 2
+
+
 def test_mask(store, tmp_path):
     out = str(tmp_path / "f.zarr")
     assert call(store, out, "--mask", "inside", "--boundary", "nonperiodic") == 0

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mksdask as mks
+from mksdask.ensemble.schema import gathered
 
 
 def make(n=10, shape=(6, 5), seed=0, chunk=3, first=0, names=False):
@@ -50,7 +51,10 @@ def test_what_is_opened_is_what_was_created(tmp_path, url, names):
     opened = mks.open_ensemble(store)
     assert opened.phase.chunks is not None
     assert opened.measured.chunks is not None
-    xr.testing.assert_identical(opened.compute(), ds.compute())
+    said = {k: ds.attrs[k] for k in ("voxel_size", "voxel_unit")}
+    assert opened.phase.attrs == {**said, "phase_names": ["a", "b", "c"]}
+    assert opened.strain.attrs == opened.template.attrs == said
+    xr.testing.assert_identical(gathered(opened.compute()), ds.compute())
     assert mks.validate_ensemble(store) == []
 
 
@@ -83,10 +87,9 @@ def test_append_joins_whatever_the_chunks(n, more, chunk, other, stored, seed):
     chunks = None if stored is None else {"sample": min(stored, n)}
     mks.create_ensemble(store, a, chunks=chunks, overwrite=True)
     joined = mks.append_samples(store, b)
-    xr.testing.assert_identical(
-        joined.compute(), xr.concat([a, b], "sample", data_vars="minimal", coords="minimal", join="exact",
-                                    compat="override", combine_attrs="override").compute()
-    )  # fmt: skip
+    options = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "exact"}
+    want = xr.concat([a, b], "sample", combine_attrs="override", **options).compute()
+    xr.testing.assert_identical(gathered(joined.compute()), want)
     again = mks.append_samples(store, b.drop_vars("sample"))
     assert list(again.sample.values) == list(range(n + 2 * more))
     xr.testing.assert_equal(again.isel(sample=slice(n, None, None)).phase[:more], b.phase)
@@ -151,7 +154,7 @@ def test_schedulers_write_and_read_the_same(tmp_path, scheduler):
     with dask.config.set(scheduler=scheduler):
         mks.create_ensemble(tmp_path / "e.zarr", ds)
         read = mks.open_ensemble(tmp_path / "e.zarr").compute()
-    xr.testing.assert_identical(read, ds.compute())
+    xr.testing.assert_identical(gathered(read), ds.compute())
 
 
 def test_overwrite_replaces_only_when_asked(tmp_path):
@@ -165,6 +168,18 @@ def test_overwrite_replaces_only_when_asked(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["e.zarr"]
 
 
+def test_overwrite_on_an_object_store():
+    store = "memory://overwritten.zarr"
+    mks.create_ensemble(store, make(4))
+    mks.create_ensemble(store, make(5), overwrite=True)
+    assert mks.open_ensemble(store).sizes["sample"] == 5
+    import fsspec
+
+    left = fsspec.filesystem("memory").find("/overwritten.zarr.replaced")
+    assert not left
+    assert not any("lock" in key for key in fsspec.filesystem("memory").find("/overwritten.zarr"))
+
+
 def test_what_is_overwritten_is_kept_until_the_new_one_is_complete(tmp_path):
     store = tmp_path / "e.zarr"
     mks.create_ensemble(store, make(4, seed=1))
@@ -175,7 +190,9 @@ def test_what_is_overwritten_is_kept_until_the_new_one_is_complete(tmp_path):
     with pytest.warns(mks.IncompleteEnsembleWarning, match="kept in") as caught:
         mks.open_ensemble(store)
     kept = str(caught[0].message).split("kept in ")[1].split(" until")[0]
-    xr.testing.assert_identical(mks.open_ensemble(kept).compute(), make(4, seed=1).compute())
+    xr.testing.assert_identical(
+        gathered(mks.open_ensemble(kept).compute()), make(4, seed=1).compute()
+    )
     mks.resume_ensemble(store, make(5))
     assert [p.name for p in tmp_path.iterdir()] == ["e.zarr"]
 
@@ -195,12 +212,12 @@ def test_a_failing_append_leaves_the_old_samples_and_can_be_dropped(tmp_path):
         mks.append_samples(store, bad)
     with pytest.warns(mks.IncompleteEnsembleWarning, match="append of 6 samples"):
         seen = mks.open_ensemble(store)
-    xr.testing.assert_identical(seen.compute(), old.compute())
+    xr.testing.assert_identical(gathered(seen.compute()), old.compute())
     assert xr.open_zarr(store).sizes["sample"] == 5
     with pytest.raises(mks.DataError, match="interrupted write"):
         mks.append_samples(store, good)
     mks.discard_unfinished(store)
-    xr.testing.assert_identical(mks.open_ensemble(store).compute(), old.compute())
+    xr.testing.assert_identical(gathered(mks.open_ensemble(store).compute()), old.compute())
     mks.append_samples(store, good)
     np.testing.assert_array_equal(mks.open_ensemble(store).phase[5:], good.phase)
 
@@ -224,7 +241,7 @@ def test_resume_refuses_other_data(tmp_path):
         mks.resume_ensemble(store, ds.drop_vars("modulus"))
     with pytest.warns(mks.IncompleteEnsembleWarning, match="missing"):
         mks.open_ensemble(store)
-    xr.testing.assert_identical(mks.resume_ensemble(store, ds).compute(), ds.compute())
+    xr.testing.assert_identical(gathered(mks.resume_ensemble(store, ds).compute()), ds.compute())
 
 
 def _fail_late(block, block_id=None):
@@ -338,3 +355,21 @@ def test_provenance_of_appends_is_recorded(tmp_path):
     mks.create_ensemble(tmp_path / "e.zarr", a)
     out = mks.append_samples(tmp_path / "e.zarr", b)
     assert out.attrs["provenance"] == {"seed": 1, "appended": [{"seed": 2}]}
+
+
+def test_facts_of_the_ensemble_are_kept_once(tmp_path):
+    ds = make(3)
+    ds.attrs.clear()
+    ds.phase.attrs = {
+        "voxel_size": (0.5, 0.5),
+        "phase_names": ["a", "b", "c"],
+        "provenance": {"seed": 1},
+    }
+    opened = mks.create_ensemble(tmp_path / "e.zarr", ds)
+    assert opened.attrs == {
+        "voxel_size": [0.5, 0.5], "phase_names": ["a", "b", "c"], "provenance": {"seed": 1}
+    }  # fmt: skip
+    assert opened.strain.attrs == {"voxel_size": [0.5, 0.5]}
+    assert ds.phase.attrs["provenance"] == {"seed": 1}  # the caller's dataset is not changed
+    with pytest.raises(mks.DataError, match=r"'phase' has voxel_size .* the dataset \[1"):
+        mks.create_ensemble(tmp_path / "f.zarr", ds.assign_attrs(voxel_size=[1, 1]))

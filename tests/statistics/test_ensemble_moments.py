@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -9,7 +11,12 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mksdask.statistics import ensemble_mean, ensemble_moments, ensemble_variance
+from mksdask.statistics import (
+    ensemble_mean,
+    ensemble_moments,
+    ensemble_variance,
+    pair_correlation,
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -76,6 +83,14 @@ def test_blocks_are_worked_off_in_batches(monkeypatch):
     monkeypatch.setattr(ensemble_moments, "_BATCH_BYTES", 3 * 10 * 16)
     np.testing.assert_allclose(ensemble_mean(f), f.mean(axis=0), rtol=1e-14)
     np.testing.assert_allclose(ensemble_variance(f), f.var(axis=0, ddof=1), rtol=1e-13)
+
+
+def test_graphs_travel_to_other_processes():
+    f = xr.DataArray(np.random.default_rng(4).random((5, 1, 7)), dims=("sample", "pair", "lag_x"))
+    lazy = f.chunk(sample=2)
+    for there in (ensemble_variance(lazy), pair_correlation(lazy)):
+        back = pickle.loads(pickle.dumps(there))  # noqa: S301
+        np.testing.assert_array_equal(back.compute(), there.compute())
 
 
 def test_few_tasks_a_chunk():

@@ -41,6 +41,19 @@ def test_basis_gives_mean_coefficients(basis, dtype, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("kind", ["dask", "labelled"])
+def test_volumes_chunked_in_space(kind):
+    lazy = da.from_array(labels, chunks=(2, 3, 4, 3))
+    data = lazy if kind == "dask" else xr.DataArray(lazy, dims=("sample", "x", "y", "z"))
+    v = volume_fractions(data, 3)
+    assert isinstance(v, type(data))
+    np.testing.assert_allclose(v.compute(), counted, rtol=1e-12)
+    field = (data / 2).astype("float32")
+    soft = volume_fractions(field, PrimitiveBasis(2))
+    assert soft.dtype == "float32"
+    np.testing.assert_allclose(soft.compute()[:, 1], labels.mean((1, 2, 3)) / 2, rtol=1e-6)
+
+
 @pytest.mark.parametrize("boundary", ["periodic", "nonperiodic"])
 def test_statistics_hold_the_fractions(boundary):
     data = xr.DataArray(labels, dims=("sample", "x", "y", "z")).chunk(sample=2)

@@ -122,6 +122,15 @@ def test_physical_radii_of_flat_voxels():
         pair_correlation(data)
 
 
+def test_one_voxel_size_for_all_axes_and_planes_of_volumes():
+    f = np.random.default_rng(1).random((1, 1, 3, 5, 5))
+    plane = labelled(f, voxel_size=[0.5, 0.1, 2.0]).isel(lag_x=1)
+    radii, _ = by_loops(f[:, :, 1], steps=(0.1, 2.0))
+    np.testing.assert_allclose(pair_correlation(plane, physical=True).radius, radii, atol=1e-8)
+    same = labelled(f, voxel_size=0.5)
+    assert float(pair_correlation(same, physical=True).radius[1]) == 0.5
+
+
 def test_equal_lengths_meet_in_one_radius_whatever_their_rounding():
     f = np.ones((1, 1, 21, 21))
     in_voxels = pair_correlation(labelled(f))
@@ -216,7 +225,24 @@ def test_bad_arrays():
     with pytest.raises(ValueError, match="length 0"):
         pair_correlation(labelled(np.zeros((0, 1, 3))))
     with pytest.raises(ValueError, match="voxel_size"):
-        pair_correlation(labelled(np.zeros((1, 1, 3, 3)), voxel_size=[1, 2, 3]))
+        pair_correlation(labelled(np.zeros((1, 1, 3, 3)), voxel_size=[1]))
     split = labelled(np.zeros((1, 1, 4, 4))).chunk(lag_x=2)
     with pytest.raises(ValueError, match="lag_x"):
         pair_correlation(split)
+
+
+def test_masked_statistics_announce_themselves():
+    rng = np.random.default_rng(5)
+    phase = xr.DataArray(rng.integers(0, 2, (3, 6, 6)), dims=("sample", "x", "y"))
+    mask = np.zeros((3, 6, 6))
+    mask[0, :2], mask[1, :, 3:], mask[2] = 1, 1, 1
+    f = two_point_statistics(
+        phase.chunk(sample=1), PrimitiveBasis(2), "all", None, "nonperiodic", mask
+    )
+    g = pair_correlation(f)
+    assert g.chunks is not None
+    assert g["count"].chunks is not None
+    g, f = g.compute(), f.compute()
+    np.testing.assert_array_equal(g["count"].sum("radius"), f.notnull().sum(("lag_x", "lag_y")))
+    assert (g["count"].sum("radius").values[:, 0] == [33, 55, 121]).all()
+    np.testing.assert_array_equal(g.isnull(), g["count"] == 0)

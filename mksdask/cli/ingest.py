@@ -1,0 +1,162 @@
+"""Read image, HDF5, DREAM.3D, VTK or raw files into a new ensemble.
+
+examples:
+  mksdask ingest 'scans/*.tif' steel.zarr --threshold otsu --voxel-size 0.5 --unit um
+  mksdask ingest 'scans/*.tif' steel.zarr --properties props.csv --skip-bad
+  mksdask ingest slices/ rock.zarr --samples folders --dtype uint8
+  mksdask ingest stacks.h5 cells.zarr --dataset /labels --samples 'first axis'
+  mksdask ingest 'rve/*.dream3d' grains.zarr
+  mksdask ingest 'out/*.raw' sim.zarr --raw-shape 64,64,64 --raw-dtype uint8 --raw-order F
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mksdask.ensemble.formats import FORMATS, RawLayout
+from mksdask.ensemble.ingest import FILES, FIRST_AXIS, FOLDERS, ingest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("pattern", nargs="+", help="glob (quoted), files, or a folder")
+    parser.add_argument("store", help="path or URL of the new ensemble")
+    what = parser.add_argument_group("what to read")
+    what.add_argument("--variable", help="name of the variable (default: phase)")
+    what.add_argument("--format", choices=sorted(FORMATS), help="default: from the file ending")
+    what.add_argument(
+        "--dataset",
+        action="append",
+        metavar="[VARIABLE=]PATH",
+        help="HDF5 dataset, or array of a .vti or .npz file; repeat with VARIABLE= for several",
+    )
+    what.add_argument(
+        "--samples",
+        choices=(FILES, FOLDERS, FIRST_AXIS),
+        default=FILES,
+        help="what is one sample: a file, a folder of slices, or an entry of the first axis",
+    )
+    what.add_argument("--axes", help="order of the axes in the files, such as zyx")
+    what.add_argument("--channel", type=int, help="which channel of colour images")
+    what.add_argument("--raw-shape", type=_integers, metavar="NX,NY,NZ", help="raw binary: lengths")
+    what.add_argument("--raw-dtype", default="uint8", help="raw binary: type (default: uint8)")
+    what.add_argument(
+        "--raw-order", choices=("C", "F"), default="C", help="raw binary: F if x runs fastest"
+    )
+    what.add_argument("--raw-offset", type=int, default=0, help="raw binary: bytes of the header")
+    how = parser.add_argument_group("how to convert it")
+    how.add_argument(
+        "--crop", action="append", metavar="AXIS=START:STOP", default=[], help="voxels to keep"
+    )
+    how.add_argument("--stride", type=int, default=1, help="keep every n-th voxel")
+    how.add_argument(
+        "--threshold", type=_threshold, metavar="V[,V...]|otsu", help="labels by thresholds"
+    )
+    how.add_argument("--remap", type=_remap, metavar="OLD:NEW,...", help="change labels")
+    how.add_argument("--dtype", help="type to store, such as uint8")
+    about = parser.add_argument_group("what to say about it")
+    about.add_argument(
+        "--names", choices=("file", "path"), default="file", help="what samples are called after"
+    )
+    about.add_argument("--properties", metavar="CSV", help="properties of the samples by file name")
+    about.add_argument("--voxel-size", type=_floats, metavar="S[,S,S]", help="edge of a voxel")
+    about.add_argument("--unit", help="unit of the voxel size, such as um")
+    about.add_argument("--phase-names", type=_texts, metavar="NAME,...", help="names of the labels")
+    about.add_argument("--periodic", type=_texts, metavar="AXIS,...|all|none", help="periodic axes")
+    run = parser.add_argument_group("how to run")
+    run.add_argument("--skip-bad", action="store_true", help="leave out bad files and record them")
+    run.add_argument("--overwrite", action="store_true", help="replace an existing ensemble")
+    run.add_argument("--resume", action="store_true", help="finish an ingest that was killed")
+    run.add_argument("--memory", help="memory of one worker, such as '4 GiB'")
+    run.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ingest, and say what came of it."""
+    raw = None
+    if args.raw_shape:
+        raw = RawLayout(tuple(args.raw_shape), args.raw_dtype, args.raw_order, args.raw_offset)
+    periodic: Any = args.periodic
+    if periodic in (["all"], ["none"]):
+        periodic = periodic == ["all"]
+    size = args.voxel_size
+    ds = ingest(
+        args.pattern[0] if len(args.pattern) == 1 else args.pattern,
+        args.store,
+        variable=args.variable,
+        format=args.format,
+        dataset=_datasets(args.dataset),
+        samples=args.samples,
+        axes=args.axes,
+        channel=args.channel,
+        raw=raw,
+        crop=dict(_crop(c) for c in args.crop),
+        stride=args.stride,
+        dtype=args.dtype,
+        remap=args.remap,
+        threshold=args.threshold,
+        names=args.names,
+        properties=args.properties,
+        voxel_size=size[0] if size and len(size) == 1 else size,
+        voxel_unit=args.unit,
+        phase_names=args.phase_names,
+        periodic=periodic,
+        skip_bad=args.skip_bad,
+        overwrite=args.overwrite,
+        resume=args.resume,
+        memory=args.memory,
+        progress=False if args.quiet else None,
+    )
+    sizes = " x ".join(str(n) for d, n in ds.sizes.items() if d in ("x", "y", "z"))
+    print(
+        f"{args.store}: {ds.sizes['sample']} samples of {sizes}: {', '.join(map(str, ds.data_vars))}"
+    )
+    skipped = ds.attrs["provenance"]["skipped"]
+    if skipped:
+        print(f"skipped {len(skipped)} files:")
+        for entry in skipped[:10]:
+            print(f"  {entry['file']} {entry['reason']}")
+        if len(skipped) > 10:
+            print("  ... all are in attrs['provenance']['skipped']")
+    return 0
+
+
+def _datasets(given: list[str] | None) -> Any:
+    if not given:
+        return None
+    pairs = [g.split("=", 1) for g in given]
+    if all(len(p) == 2 and p[0].isidentifier() for p in pairs):
+        return dict(pairs)
+    if len(given) > 1:
+        raise ValueError("several --dataset need their variables: --dataset phase=/labels ...")
+    return given[0]
+
+
+def _crop(text: str) -> tuple[str, tuple[int | None, int | None]]:
+    try:
+        axis, span = text.split("=")
+        start, stop = (int(p) if p else None for p in span.split(":"))
+    except ValueError:
+        raise ValueError(f"--crop is {text!r}; wanted AXIS=START:STOP, such as x=10:90") from None
+    return axis, (start, stop)
+
+
+def _threshold(text: str) -> Any:
+    return text if text == "otsu" else _floats(text)
+
+
+def _remap(text: str) -> dict[int, int]:
+    return {int(old): int(new) for old, new in (p.split(":") for p in text.split(","))}
+
+
+def _floats(text: str) -> list[float]:
+    return [float(p) for p in text.split(",")]
+
+
+def _integers(text: str) -> list[int]:
+    return [int(p) for p in text.split(",")]
+
+
+def _texts(text: str) -> list[str]:
+    return [p.strip() for p in text.split(",")]

@@ -1,0 +1,66 @@
+"""NumPy files: ``.npy`` by memory map, ``.npz`` by array name. Axis 0 is x."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mksdask import progress
+from mksdask.ensemble.formats.protocol import Exported, Info, Options, Region, require_bytes, whole
+
+
+def probe(path: str, options: Options) -> Info:
+    """Shape and type from the header."""
+    if path.lower().endswith(".npz"):
+        with zipfile.ZipFile(path) as archive, archive.open(_member(archive, options)) as file:
+            shape, _, dtype = _header(file)
+        return Info(shape, dtype)
+    with open(path, "rb") as file:
+        shape, _, dtype = _header(file)
+        require_bytes(path, file.tell() + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
+    return Info(shape, dtype, sliceable=len(shape))
+
+
+def read(path: str, options: Options, region: Region = None) -> np.ndarray:
+    """The values; pickled objects are never loaded."""
+    if path.lower().endswith(".npz"):
+        with zipfile.ZipFile(path) as archive:
+            name = _member(archive, options).removesuffix(".npy")
+        with np.load(path, allow_pickle=False) as archive:
+            return whole(region, archive[name])
+    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.array(mapped if region is None else mapped[region])
+
+
+def write(path: str, exported: Exported) -> None:
+    """Write one variable chunk by chunk, so that it may be larger than memory."""
+    import dask.array as da
+
+    data = exported.only(".npy")
+    target = np.lib.format.open_memmap(path, mode="w+", dtype=data.dtype, shape=data.shape)
+    stored = da.store(da.asarray(data.data), target, lock=False, compute=False)
+    progress.compute(stored, label="export")
+    target.flush()
+
+
+def _header(file: BinaryIO | Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    reader = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, fortran, dtype = reader(file)
+    if dtype.hasobject:
+        raise ValueError("holds pickled Python objects, which are not loaded: save plain numbers")
+    return shape, fortran, dtype
+
+
+def _member(archive: zipfile.ZipFile, options: Options) -> str:
+    names = [n.removesuffix(".npy") for n in archive.namelist()]
+    wanted = options.dataset or (names[0] if len(names) == 1 else options.variable)
+    if wanted not in names:
+        raise ValueError(f"has no array {wanted!r}; it has {names}: choose one with dataset=")
+    return f"{wanted}.npy"

@@ -1,0 +1,112 @@
+"""Look at every file before anything is written: headers always, contents with ``skip_bad``."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from mksdask import progress as watch
+from mksdask.ensemble import formats
+from mksdask.ensemble.files import SHOWN
+from mksdask.ensemble.formats import Info, Options
+from mksdask.errors import DataError
+
+Faults = dict[str, str]
+_THREADS = 8
+
+
+def probe_all(
+    paths: Sequence[str], format: str, options: Options, progress: bool | None
+) -> tuple[list[Info | None], Faults]:
+    """The header of every file, and what is wrong with those that have none."""
+
+    def one(path: str) -> Info:
+        return formats.probe(path, format, options)
+
+    return _each(one, paths, "checking headers", progress)
+
+
+def try_all(
+    read: Callable[[str], Any], paths: Sequence[str], progress: bool | None
+) -> tuple[list[Any], Faults]:
+    """Decode and convert every file once; what fails is a fault of that file."""
+    return _each(read, paths, "decoding", progress, threads=os.cpu_count() or 1)
+
+
+def uniform(
+    paths: Sequence[str],
+    infos: Sequence[Info | None],
+    kind: Callable[[Info], Any],
+    what: str,
+    remedy: str,
+    skip: bool,
+) -> tuple[Any, Faults]:
+    """The value of ``kind`` that the files share; those that differ are refused, or faults."""
+    values = [kind(info) for info in infos if info is not None]
+    counts = Counter(values)
+    if not counts:
+        return None, {}
+    common, n = counts.most_common(1)[0]
+    odd = {
+        path: f"has {what} {kind(info)}; most have {common}"
+        for path, info in zip(paths, infos, strict=True)
+        if info is not None and kind(info) != common
+    }
+    if odd and not skip:
+        others = ", ".join(
+            f"{value} in {count}" for value, count in counts.most_common(4) if value != common
+        )
+        raise DataError(
+            f"files of mixed {what}: {common} in {n} files, {others} ({_named(list(odd))}): {remedy}"
+        )
+    return common, odd
+
+
+def refuse(faults: Faults, n_files: int) -> None:
+    """Raise for files that cannot be used, unless there are none."""
+    if not faults:
+        return
+    shown = "; ".join(_reason(path, reason) for path, reason in list(faults.items())[:SHOWN])
+    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    raise DataError(
+        f"{len(faults)} of {n_files} files cannot be used: {shown}{more}. Repair them, or leave them "
+        "out with skip_bad=True (--skip-bad)"
+    )
+
+
+def _each(
+    function: Callable[[str], Any],
+    paths: Sequence[str],
+    label: str,
+    progress: bool | None,
+    threads: int = _THREADS,
+) -> tuple[list[Any], Faults]:
+    results: list[Any] = []
+    faults: Faults = {}
+
+    def attempt(path: str) -> Any:
+        try:
+            return function(path)
+        except DataError as error:
+            return error
+
+    with ThreadPoolExecutor(threads) as pool, watch.bar(len(paths), label, progress) as bar:
+        for path, result in zip(paths, pool.map(attempt, paths), strict=True):
+            if isinstance(result, DataError):
+                faults[path] = str(result)
+                result = None
+            results.append(result)
+            bar.update(1)
+    return results, faults
+
+
+def _reason(path: str, reason: str) -> str:
+    return reason if reason.startswith(path) else f"{path} {reason}"
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more
