@@ -80,7 +80,7 @@ def test_imposed_flux_and_mixed_loads():
     c = effective_conductivity(phase, K, tolerance=1e-11)[0]
     found = conduction(phase, K, macro_flux=[1.0, 0.0, -0.5], tolerance=1e-11)
     np.testing.assert_allclose(found.mean_flux[0], [1.0, 0.0, -0.5], atol=1e-9)
-    np.testing.assert_allclose(-c @ found.mean_gradient[0], [1.0, 0.0, -0.5], atol=1e-9)
+    np.testing.assert_allclose(-c @ found.mean_gradient.values[0], [1.0, 0.0, -0.5], atol=1e-9)
     mixed = conduction(phase, K, macro_gradient={"x": 1.0}, macro_flux={"y": 0.0, "z": 0.0})
     np.testing.assert_allclose(mixed.mean_flux[0, 1:], 0.0, atol=1e-6)
     np.testing.assert_allclose(mixed.mean_gradient[0, 0], 1.0)
