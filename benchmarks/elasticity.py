@@ -172,7 +172,11 @@ def memory() -> None:
     phase = cells((128, 128, 128))
     start = time.perf_counter()
     found = elasticity(
-        phase, (1.0, 100.0), (0.3, 0.3), macro_strain=1.0, outputs=("strain", "mean_stress")
+        phase,
+        (1.0, 100.0),
+        (0.3, 0.3),
+        macro_strain=1.0,
+        outputs=("strain", "mean_stress", "iterations"),
     )
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

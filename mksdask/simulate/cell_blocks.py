@@ -55,11 +55,10 @@ class Phases(Protocol):
         constants: np.ndarray,
         labels: np.ndarray,
         solution: Solution,
-        job: int,
         components: Sequence[str],
         local: bool,
     ) -> dict[str, np.ndarray]:
-        """Means and, if ``local``, fields of a solution, components on the last axis."""
+        """Means and, if ``local``, fields of each job, components on the last axis."""
 
 
 def solved(
@@ -84,17 +83,11 @@ def solved(
     with Workers(control.threads) as workers, fft.threads(control.threads):
         for first, constants, solution in _solutions(blocks, phases, control, [load], workers):
             state.put(first, solution, 1)
-            for i, sample in enumerate(range(first, first + len(constants))):
-                values = phases.values(
-                    constants[i],
-                    blocks[0][sample],
-                    solution,
-                    i,
-                    components,
-                    any(outputs[name] for name in results),
-                )
-                for name, result in results.items():
-                    result[sample] = values[name]
+            batch = slice(first, first + len(constants))
+            local = any(outputs[name] for name in results)
+            values = phases.values(constants, blocks[0][batch], solution, components, local)
+            for name, result in results.items():
+                result[batch] = values[name]
     failed = state.failures(control)
     for result in results.values():
         result[failed] = np.nan

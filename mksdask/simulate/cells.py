@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -83,28 +84,32 @@ class ElasticPhases:
             )
         if self.oriented:
             return self._turned(labels, blocks[1])
+        return self._of_phases[:, labels]
+
+    @cached_property
+    def _of_phases(self) -> np.ndarray:
+        """Constants (constant, phase)."""
         if self.law == "isotropic":
             values = self.table[:, [0, 3], [1, 3]]
         else:
             reduced = self.reduced(self.table)
             values = reduced[(slice(None), *np.triu_indices(reduced.shape[-1]))]
-        return np.ascontiguousarray(values.T.astype(self.dtype)[:, labels])
+        return np.ascontiguousarray(values.T, self.dtype)
 
     def values(
         self,
         constants: np.ndarray,
         labels: np.ndarray,
         solution: Any,
-        job: int,
         components: Sequence[str],
         local: bool,
     ) -> dict[str, np.ndarray]:
         """Means and, if ``local``, fields of strain and stress, components on the last axis."""
-        found = {"mean_strain": solution.gradient[job], "mean_stress": solution.flux[job]}
+        found = {"mean_strain": solution.gradient, "mean_stress": solution.flux}
         known = list(st.TENSOR[self.dimensions])
         across = "zz" in components and self.dimensions == 2
         if local or across:
-            found["strain"] = strain = fields.strain(solution.u[job], solution.gradient[job])
+            found["strain"] = strain = fields.strain(solution.u, solution.gradient)
             found["stress"] = fields.stress(constants, strain)
         if across:
             known.append("zz")
@@ -125,7 +130,8 @@ class ElasticPhases:
         for name in ("strain", "stress"):
             zz = np.zeros_like(implied) if name == self.plane else implied
             out[name] = np.concatenate([values[name], zz[..., None]], axis=-1)
-            out[f"mean_{name}"] = np.append(values[f"mean_{name}"], zz.mean(dtype=float))
+            mean = zz.mean(axis=(1, 2), dtype=float)[:, None]
+            out[f"mean_{name}"] = np.concatenate([values[f"mean_{name}"], mean], axis=-1)
         return out
 
     def _turned(self, labels: np.ndarray, euler: np.ndarray) -> np.ndarray:

@@ -56,21 +56,22 @@ class ConductingPhases:
         constants: np.ndarray,
         labels: np.ndarray,
         solution: Any,
-        job: int,
         components: Sequence[str],
         local: bool,
     ) -> dict[str, np.ndarray]:
         """Means and, if ``local``, fields of gradient and flux, components on the last axis."""
         axes = [SPACE.index(c) + 3 - self.dimensions for c in components]
         found = {
-            "mean_gradient": solution.gradient[job, axes],
-            "mean_flux": -solution.flux[job, axes],
+            "mean_gradient": solution.gradient[:, axes],
+            "mean_flux": -solution.flux[:, axes],
         }
         if local:
-            u = solution.u[job, 0]
-            mean = found["mean_gradient"].astype(self.dtype)
+            u = solution.u[:, 0]
             slopes = [fields.mean_gradient(u, axis).reshape(labels.shape) for axis in axes]
-            found["gradient"] = np.stack(slopes, axis=-1) + mean
+            mean = found["mean_gradient"].astype(self.dtype)
+            found["gradient"] = np.stack(slopes, axis=-1) + mean.reshape(
+                len(u), *[1] * self.dimensions, len(axes)
+            )
             found["flux"] = -constants.reshape(*labels.shape, 1) * found["gradient"]
         return found
 
