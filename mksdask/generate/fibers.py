@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ def fibers(
     n_samples: int,
     shape: Sequence[int],
     radius: float,
-    length: float | None,
+    length: float | Literal["through"],
     fraction: npt.ArrayLike,
     *,
     direction: str | Sequence[float] = "random",
@@ -39,7 +40,7 @@ def fibers(
         Number of samples and voxels along x, y[, z].
     radius, length
         In voxels; ``length`` from tip to tip, at least 2 ``radius`` and shorter than the shortest
-        axis, or None for fibers which run through the cell along the axis ``direction``.
+        axis, or "through" for fibers which cross the whole cell along the axis ``direction``.
     fraction
         Volume fraction of the fibers: one number, or one a sample. Met within half a voxel.
     direction
@@ -60,7 +61,7 @@ def fibers(
     >>> phase = fibers(2, (30, 30, 30), radius=2, length=16, fraction=0.1)
     >>> phase.mean(("x", "y", "z")).values
     array([0.1, 0.1])
-    >>> through = fibers(1, (8, 40, 40), radius=5, length=None, fraction=0.5, direction="x")
+    >>> through = fibers(1, (8, 40, 40), radius=5, length="through", fraction=0.5, direction="x")
     >>> bool((through == through.isel(x=0)).all())
     True
     """
@@ -75,15 +76,17 @@ def fibers(
         raise ValueError("misalignment is about a direction: give one instead of 'random'")
     extrude = None
     core = 0.0
-    if length is None:
+    if length == "through":
         if not isinstance(direction, str) or towards is None or misalignment:
             raise ValueError(
-                "length=None makes fibers along an axis: give direction as an axis name, and no "
-                "misalignment"
+                "length='through' makes fibers along an axis: give direction as an axis name, and "
+                "no misalignment"
             )
         extrude = AXES.index(direction)
-    elif not (np.isfinite(length) and length >= 2 * radius):
-        raise ValueError(f"length is {length}; wanted at least 2 radius = {2 * radius:g}")
+    elif isinstance(length, str) or not (np.isfinite(length) and length >= 2 * radius):
+        raise ValueError(
+            f"length is {length!r}; wanted 'through' or at least 2 radius = {2 * radius:g}"
+        )
     else:
         core = length - 2 * radius
     return lazy_particles(
@@ -107,7 +110,7 @@ def fibers(
         chunks=chunks,
         attrs={
             "generator": "fibers",
-            "length": "through" if length is None else float(length),
+            "length": length if length == "through" else float(length),
             "direction": "random" if towards is None else towards,
             "misalignment": float(misalignment),
         },

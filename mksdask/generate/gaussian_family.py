@@ -63,7 +63,7 @@ def gaussian_family(
             f"widths has the value {choices.max():g}, longer than the shortest axis of "
             f"{min(shape)} voxels: choose smaller widths or a larger shape"
         )
-    if len(fractions) != 2 or not 0 <= fractions[0] <= fractions[1] <= 1:
+    if np.shape(fractions) != (2,) or not 0 <= fractions[0] <= fractions[1] <= 1:
         raise ValueError(f"fractions is {fractions}; wanted (smallest, largest) within 0 and 1")
     drawn = drawn_per_sample(seed, first_sample, n_samples, len(shape) + 1, purpose=1)
     picked = choices[(drawn[:, :-1] * choices.size).astype(int)]

@@ -18,8 +18,9 @@ from mksdask.generate.seeded import lazy_samples
 # Densest hard-core packings accepted. Pushing apart succeeds up to there for equal spheres;
 # random close packing is at 0.64 in space and 0.84 in the plane.
 DENSEST = {1: 0.9, 2: 0.75, 3: 0.55}
-# Hard-core particles are packed with this much more volume, then shrunk to the exact share.
-SURPLUS = 0.03
+# Hard-core particles are packed with this much more volume, then shrunk to the exact share; the
+# larger ones are for few or small particles, of which the voxels may see less than their volume.
+SURPLUS = (0.03, 0.1, 0.2)
 # Sizes are lognormal, cut at this many standard deviations of the logarithm.
 CUT = 3.0
 
@@ -136,9 +137,7 @@ def _make(
 
     field = np.full(section, np.inf)
     wanted = round(fraction * field.size)
-    covered = (
-        _packed(rng, field, fraction, draw) if hard_core else _dropped(rng, field, wanted, draw)
-    )
+    covered = _packed(rng, field, wanted, draw) if hard_core else _dropped(rng, field, wanted, draw)
     if wanted - covered > tolerance * field.size:
         raise DataError(
             f"the particles take {covered / field.size:.4f} of the volume instead of "
@@ -173,26 +172,42 @@ def _dropped(
 def _packed(
     rng: np.random.Generator,
     field: np.ndarray,
-    fraction: float,
+    wanted: int,
     draw: Callable[[int], tuple[np.ndarray, np.ndarray]],
 ) -> int:
     """Pack particles of slightly more than the volume wanted without overlap."""
-    volume = fraction * field.size * (1 + SURPLUS)
+    covered = 0
+    for surplus in SURPLUS:
+        half_axes, radii = _of_volume(wanted * (1 + surplus), draw)
+        centers = separated(rng, half_axes, radii, field.shape)
+        if centers is None and covered:
+            break  # the packing before was denser than what can be had now
+        if centers is None:
+            raise DataError(
+                f"{len(radii)} particles taking {wanted / field.size:.3f} of the volume could not "
+                "be moved apart: choose a smaller fraction, shorter particles or hard_core=False"
+            )
+        field[...] = np.inf
+        covered = sum(
+            paint(field, *capsule)
+            for capsule in zip(centers, half_axes, radii.tolist(), strict=True)
+        )
+        if covered >= wanted:
+            break
+    return covered
+
+
+def _of_volume(
+    volume: float, draw: Callable[[int], tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """As many particles as come closest to a total volume, all scaled to meet it."""
     half_axes, radii = draw(16)
     while (total := np.cumsum(capsule_volumes(half_axes, radii)))[-1] < volume:
         more = draw(len(radii))
         half_axes, radii = np.vstack([half_axes, more[0]]), np.concatenate([radii, more[1]])
-    n = max(1, int(np.abs(total - volume).argmin()) + 1)
-    scale = (volume / total[n - 1]) ** (1 / field.ndim)
-    half_axes, radii = scale * half_axes[:n], scale * radii[:n]
-    centers = separated(rng, half_axes, radii, field.shape)
-    if centers is None:
-        raise DataError(
-            f"{n} particles taking {fraction:.3f} of the volume could not be moved apart: choose a "
-            "smaller fraction, shorter particles or hard_core=False"
-        )
-    pairs = zip(centers, half_axes, radii.tolist(), strict=True)
-    return sum(paint(field, *capsule) for capsule in pairs)
+    n = int(np.abs(total - volume).argmin()) + 1
+    scale = (volume / total[n - 1]) ** (1 / half_axes.shape[1])
+    return scale * half_axes[:n], scale * radii[:n]
 
 
 def _checked_fraction(fraction: npt.ArrayLike, n_samples: int) -> np.ndarray:

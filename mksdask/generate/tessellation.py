@@ -45,7 +45,8 @@ def tessellate(
     if periodic is not None:
         box = np.where(periodic, box, 0.0)  # the tree takes 0 for an open axis
     if radii is not None:
-        lift = np.sqrt(np.max(radii) ** 2 - radii**2)
+        squares = radii**2
+        lift = np.sqrt(squares.max() - squares)
         centers = np.column_stack([centers, lift])
         box = np.append(box, 0.0)
     tree = cKDTree(centers, boxsize=box)

@@ -51,6 +51,7 @@ def test_a_part_of_the_family_is_the_same():
         ({"widths": (3, 12)}, "widths has the value 12, longer than"),
         ({"fractions": (0.7, 0.3)}, r"fractions is \(0.7, 0.3\)"),
         ({"fractions": (0.5,)}, "fractions is"),
+        ({"fractions": 0.5}, "fractions is"),
         ({"fractions": (0.5, 1.5)}, "fractions is"),
         ({"n_samples": -1}, "n_samples is -1"),
         ({"seed": 1.5}, "seed is 1.5"),

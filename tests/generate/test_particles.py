@@ -146,13 +146,13 @@ def test_hard_core_is_denser_at_contact_than_overlapping():
         (spheres, (30, 31, 32), (4,)),
         (fibers, (50, 45), (2, 14)),
         (fibers, (30, 31, 32), (2, 14)),
-        (fibers, (30, 31, 32), (3, None)),
+        (fibers, (30, 31, 32), (3, "through")),
     ],
 )
 def test_volume_fractions_are_met_within_half_a_voxel(make, shape, arguments, hard_core):
-    options = {"direction": "z"} if arguments[-1] is None else {}
+    options = {"direction": "z"} if arguments[-1] == "through" else {}
     phase = make(4, shape, *arguments, 0.3, hard_core=hard_core, size_variation=0.2, **options)
-    voxels = np.prod(shape[:2] if arguments[-1] is None else shape)
+    voxels = np.prod(shape[:2] if arguments[-1] == "through" else shape)
     found = phase.mean(phase.dims[1:])
     assert (abs(found - 0.3) <= 0.5 / voxels + 1e-12).all()
     varied = make(2, shape, *arguments, [0.25, 0.35], hard_core=hard_core, **options)
@@ -180,7 +180,7 @@ def test_fibers_point_where_asked():
 
 
 def test_through_fibers_do_not_change_along_their_axis():
-    phase = fibers(2, (9, 40, 30), 4, None, 0.5, direction="x")
+    phase = fibers(2, (9, 40, 30), 4, "through", 0.5, direction="x")
     assert (phase == phase.isel(x=0)).all()
     assert phase.attrs["length"] == "through"
 
@@ -212,9 +212,10 @@ def test_seeds_chunks_and_parts(make):
         (spheres, {"size_variation": -1}, "size_variation is -1"),
         (spheres, {"tolerance": -1}, "tolerance is -1"),
         (spheres, {"n_samples": 0}, "n_samples is 0"),
-        (fibers, {"length": 3}, "length is 3; wanted at least"),
+        (fibers, {"length": 3}, "length is 3; wanted 'through' or at least"),
+        (fibers, {"length": "long"}, "length is 'long'"),
         (fibers, {"length": 30}, "30 voxels long"),
-        (fibers, {"length": None}, "length=None makes fibers along an axis"),
+        (fibers, {"length": "through"}, "length='through' makes fibers along an axis"),
         (fibers, {"direction": "z"}, "direction is 'z'"),
         (fibers, {"direction": (0, 0)}, "direction is"),
         (fibers, {"direction": (1, 0, 0)}, "direction is"),
@@ -239,7 +240,7 @@ def test_what_cannot_be_packed_is_said(monkeypatch):
 
 
 def test_a_fraction_that_voxels_are_too_coarse_for_is_said(monkeypatch):
-    monkeypatch.setattr("mksdask.generate.particles.SURPLUS", -0.2)
+    monkeypatch.setattr("mksdask.generate.particles.SURPLUS", (-0.2,))
     phase = spheres(1, (60, 60), 4, 0.3)
     with pytest.raises(DataError, match="of the volume instead of"):
         phase.compute(scheduler="single-threaded")
