@@ -9,7 +9,6 @@ import sys
 import time
 
 import dask
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mksdask import generate

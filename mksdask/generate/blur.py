@@ -82,11 +82,15 @@ def cut_at_ranks(field: np.ndarray, ranks: Sequence[int]) -> np.ndarray:
     array([1, 0, 2, 1], dtype=uint8)
     """
     inner = [r for r in ranks if 0 < r < field.size]
-    labels = np.full(field.shape, sum(r <= 0 for r in ranks), dtype=np.uint8)
-    if inner:
-        flat = np.partition(field, inner, axis=None)
-        for rank in inner:
-            labels += field >= flat[rank]
+    below = sum([r <= 0 for r in ranks])
+    if not inner:
+        return np.full(field.shape, below, dtype=np.uint8)
+    flat = np.partition(field, inner, axis=None)
+    labels = (field >= flat[inner[0]]).view(np.uint8)
+    for rank in inner[1:]:
+        labels += field >= flat[rank]
+    if below:
+        labels += np.uint8(below)
     return labels
 
 

@@ -171,7 +171,7 @@ def _make(
         return cut_evenly(field, n_phases)
     if variance:
         cuts = cuts + variance * (2 * rng.random(len(cuts)) - 1)
-    return cut_at_ranks(field, np.rint(cuts * field.size).astype(int).tolist())
+    return cut_at_ranks(field, [round(c * field.size) for c in cuts.tolist()])
 
 
 def _check_variance(variance: float, shares: np.ndarray) -> None:
