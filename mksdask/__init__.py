@@ -1,6 +1,6 @@
 """Materials knowledge systems at ensemble scale."""
 
-from mksdask import generate, plot
+from mksdask import generate, plot, simulate
 from mksdask.bases import FourierBasis, LegendreBasis, PrimitiveBasis, discretize
 from mksdask.ensemble import (
     ChunkPlan,
@@ -61,6 +61,7 @@ __all__ = [
     "plan_chunks",
     "plot",
     "resume_ensemble",
+    "simulate",
     "specific_surface",
     "two_point_statistics",
     "validate_ensemble",

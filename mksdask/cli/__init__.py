@@ -16,7 +16,15 @@ from mksdask.version import __version__
 
 # Each is a module of this package with ``add_arguments(parser)`` and ``run(args) -> int``; the
 # first line of its docstring is the help text.
-COMMANDS: tuple[str, ...] = ("demo", "info", "validate", "ingest", "export", "statistics")
+COMMANDS: tuple[str, ...] = (
+    "demo",
+    "info",
+    "validate",
+    "ingest",
+    "export",
+    "generate",
+    "statistics",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from mksdask.generate.arguments import (
     checked_samples,
     checked_shape,
 )
-from mksdask.generate.blur import cut_at_ranks, cut_evenly, gaussian_kernel, smoothed
+from mksdask.generate.blur import cut_at_ranks, cut_evenly, gaussian_filter, smoothed
 from mksdask.generate.classes import expanded
 from mksdask.generate.seeded import lazy_samples
 
@@ -159,17 +160,18 @@ def _make(
     continuous: bool,
 ) -> np.ndarray:
     sizes, cuts = parameters[: len(shape)], parameters[len(shape) :]
-    kernels = [
-        gaussian_kernel(n, g / (2 * np.pi), reach=g / 2) for n, g in zip(shape, sizes, strict=True)
+    filters = [
+        gaussian_filter(n, g / (2 * math.pi), reach=g / 2)
+        for n, g in zip(shape, sizes.tolist(), strict=True)
     ]
-    field = smoothed(rng.random(shape), kernels)
+    field = smoothed(rng.random(shape), filters)
     if continuous:
         return field
     if not len(cuts):
         return cut_evenly(field, n_phases)
     if variance:
         cuts = cuts + variance * (2 * rng.random(len(cuts)) - 1)
-    return cut_at_ranks(field, np.rint(cuts * field.size).astype(int).tolist())
+    return cut_at_ranks(field, [round(c * field.size) for c in cuts.tolist()])
 
 
 def _check_variance(variance: float, shares: np.ndarray) -> None:

@@ -34,7 +34,7 @@ _SINGLE_PRECISION_FACTOR = 97
 _ROUNDING_MARGIN = 0.2
 
 # Transforms of a few samples at once, so that they and their products stay in the cache.
-_BATCH_BYTES = 2**22
+_BATCH_BYTES = 2**23
 
 
 def correlations(

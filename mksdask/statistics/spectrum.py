@@ -8,14 +8,12 @@ from functools import lru_cache
 import numpy as np
 
 from mksdask import fft
+from mksdask.products import matrix_times_columns
 from mksdask.statistics.lags import Axis
 
 # A matrix product does about this many multiplications in the time in which a fast transform does
 # one of its N log2 N steps (benchmarks/two_point.py, 51 and 128 voxels an axis, one core).
 _PRODUCTS_PER_FFT_STEP = 12
-
-# OpenBLAS multiplies on one thread up to this many products.
-_ONE_THREAD_PRODUCTS = 2**18
 
 #: Real and imaginary part of a spectrum; no imaginary part if the spectrum is real.
 Parts = tuple[np.ndarray, np.ndarray | None]
@@ -137,29 +135,17 @@ def _contract(parts: Parts, rows: np.ndarray, dim: int) -> Parts:
     """Multiply axis ``dim`` by the matrix cos + i sin, given as ``rows`` of cosines and sines."""
     n = len(rows) // 2
     real, imag = parts
-    cos_real, sin_real = np.split(_product(rows, np.moveaxis(real, dim, -2)), [n], axis=-2)
+    cos_real, sin_real = np.split(
+        matrix_times_columns(rows, np.moveaxis(real, dim, -2)), [n], axis=-2
+    )
     if imag is None:
         out = cos_real, sin_real
     else:
-        cos_imag, sin_imag = np.split(_product(rows, np.moveaxis(imag, dim, -2)), [n], axis=-2)
+        cos_imag, sin_imag = np.split(
+            matrix_times_columns(rows, np.moveaxis(imag, dim, -2)), [n], axis=-2
+        )
         out = cos_real - sin_imag, sin_real + cos_imag
     return np.moveaxis(out[0], -2, dim), np.moveaxis(out[1], -2, dim)
-
-
-def _product(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """``matrix @ columns`` in pieces so small that BLAS starts no threads beside Dask's."""
-    n_rows, n = matrix.shape
-    row_step = max(1, min(n_rows, _ONE_THREAD_PRODUCTS // (8 * n)))
-    column_step = max(1, _ONE_THREAD_PRODUCTS // (row_step * n))
-    n_columns = columns.shape[-1]
-    if row_step >= n_rows and column_step >= n_columns:
-        return np.matmul(matrix, columns)
-    out = np.empty((*columns.shape[:-2], n_rows, n_columns), columns.dtype)
-    for i in range(0, n_rows, row_step):
-        for j in range(0, n_columns, column_step):
-            piece = (..., slice(i, i + row_step), slice(j, j + column_step))
-            out[piece] = np.matmul(matrix[i : i + row_step], columns[..., j : j + column_step])
-    return out
 
 
 def with_negative_lags(forth: np.ndarray, back: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
