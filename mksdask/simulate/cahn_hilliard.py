@@ -19,6 +19,7 @@ import xarray as xr
 from mksdask import fft
 from mksdask.errors import DataError
 from mksdask.generate.arguments import AXES, checked_shape, is_whole
+from mksdask.generate.provenance import described
 from mksdask.generate.seeded import lazy_samples
 from mksdask.lazy import ArrayLike, lift
 
@@ -168,12 +169,13 @@ def concentration_noise(
         seed=seed,
         first_sample=first_sample,
         chunks=chunks,
-        attrs={
-            "generator": "concentration_noise",
-            "mean": mean,
-            "amplitude": amplitude,
-            "periodic": list(AXES[: len(shape)]),
-        },
+        attrs=described(
+            "concentration_noise",
+            AXES[: len(shape)],
+            seed,
+            mean=float(mean),
+            amplitude=float(amplitude),
+        ),
         name="concentration",
         dtype=dtype,
         options={"mean": mean, "amplitude": amplitude},
