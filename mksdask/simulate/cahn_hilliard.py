@@ -98,6 +98,10 @@ def cahn_hilliard(
         raise ValueError(f"field has shape {field.shape}; wanted no empty axis")
     dims = tuple(map(str, field.dims)) if labelled else ("sample", *AXES[: field.ndim - 1])
     space = tuple(d for d in dims if d != "sample")
+    if "step" in space:
+        raise ValueError(
+            f"field has dims {dims}; wanted sample and space: choose a step, as field.isel(step=-1)"
+        )
     spacing = _checked_spacing(dx, len(space))
     _check_positive(dt=dt, gamma=gamma, mobility=mobility)
     if mobility * dt > LARGEST_STEP * gamma:
