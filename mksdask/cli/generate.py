@@ -1,7 +1,16 @@
 """Generate microstructures into a new ensemble.
 
-Example: mksdask generate multiphase steel.zarr --n-samples 100 --shape 51,51,51 --grain-size 5
---fractions 0.3,0.7. A run that was killed is finished by the same call with --resume.
+examples:
+  mksdask generate multiphase steel.zarr --n-samples 100 --shape 51,51,51 --grain-size 5 \\
+      --fractions 0.3,0.7
+  mksdask generate voronoi grains.zarr --n-samples 10 --shape 64,64,64 --n-grains 200
+  mksdask generate spheres foam.zarr --n-samples 10 --shape 64,64,64 --radius 6 --fraction 0.3
+  mksdask generate fibers ply.zarr --n-samples 10 --shape 64,64,64 --radius 3 --length 30 \\
+      --fraction 0.15 --direction x --misalignment 0.1
+  mksdask generate delta calibration.zarr --shape 21,21 --n-phases 2
+
+`mksdask generate KIND --help` lists the options of each kind. A run that was killed is finished by
+the same call with --resume.
 """
 
 from __future__ import annotations
@@ -34,7 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, (summary, declare) in KINDS.items():
         kind = kinds.add_parser(name, help=summary, description=f"Generate {summary}.")
         kind.add_argument("store", metavar="STORE", help="path or URL of the ensemble to write")
-        kind.add_argument("--shape", type=wholes, required=True, help="voxels: 51,51,51")
+        kind.add_argument(
+            "--shape",
+            type=wholes,
+            required=True,
+            metavar="NX,NY[,NZ]",
+            help="voxels along x, y and z, such as 51,51,51",
+        )
         declare(kind)
         add_store_options(kind, "STORE")
 
@@ -68,15 +83,25 @@ def generated(args: argparse.Namespace) -> xr.Dataset:
 def _multiphase(kind: argparse.ArgumentParser) -> None:
     _sampled(kind, n_samples_required=False)
     kind.add_argument(
-        "--grain-size", type=number_or_floats, help="voxels, one number or one an axis: 15,2"
+        "--grain-size",
+        type=number_or_floats,
+        metavar="G[,G,G]",
+        help="typical size in voxels, one number or one an axis, such as 15,5,5",
     )
     kind.add_argument(
         "--fractions",
         type=number_or_floats,
-        help="volume fractions (without: equal intervals of the field)",
+        metavar="F0,F1[,...]",
+        help="volume fractions of the phases, such as 0.3,0.7 (without: the range of each field is "
+        "cut into equal intervals)",
     )
-    kind.add_argument("--n-phases", type=whole, help="needed without fractions (default: 2)")
-    kind.add_argument("--fraction-variance", type=number, default=0.0, help="default: 0")
+    kind.add_argument("--n-phases", type=whole, help="without --fractions (default: 2)")
+    kind.add_argument(
+        "--fraction-variance",
+        type=number,
+        default=0.0,
+        help="variance of the fractions from sample to sample (default: 0)",
+    )
     kind.add_argument(
         "--continuous", action="store_true", help="store the smoothed field instead of phases"
     )
@@ -120,7 +145,10 @@ def _voronoi(kind: argparse.ArgumentParser) -> None:
         "--size-variation", type=number, help="more than 0 for Laguerre grains (default: 0)"
     )
     kind.add_argument(
-        "--fractions", type=number_or_floats, help="volume fractions (default: one phase)"
+        "--fractions",
+        type=number_or_floats,
+        metavar="F0,F1[,...]",
+        help="volume fractions of the phases, to which whole grains are given (default: one phase)",
     )
     kind.add_argument(
         "--periodic",
@@ -138,12 +166,19 @@ def _fibers(kind: argparse.ArgumentParser) -> None:
     _sampled(kind)
     _particles(kind)
     kind.add_argument(
-        "--length", type=fiber_length, required=True, help="voxels from tip to tip, or through"
+        "--length",
+        type=fiber_length,
+        required=True,
+        help="voxels from tip to tip, or through: across the whole cell",
     )
     kind.add_argument(
         "--direction", type=direction, help="random, an axis, or a vector 1,1,0 (default: random)"
     )
-    kind.add_argument("--misalignment", type=number, help="radians about it (default: 0)")
+    kind.add_argument(
+        "--misalignment",
+        type=number,
+        help="standard deviation from the direction, radians (default: 0)",
+    )
 
 
 def _noise(kind: argparse.ArgumentParser) -> None:
@@ -155,21 +190,34 @@ def _noise(kind: argparse.ArgumentParser) -> None:
 
 def _particles(kind: argparse.ArgumentParser) -> None:
     kind.add_argument("--radius", type=number, required=True, help="mean radius in voxels")
-    kind.add_argument("--fraction", type=number, required=True, help="volume fraction")
-    kind.add_argument("--size-variation", type=number, help="coefficient of variation (default: 0)")
+    kind.add_argument(
+        "--fraction", type=number, required=True, help="volume fraction of the particles"
+    )
+    kind.add_argument(
+        "--size-variation", type=number, help="coefficient of variation of the sizes (default: 0)"
+    )
     kind.add_argument(
         "--overlapping", dest="hard_core", action="store_false", help="let particles overlap"
     )
-    kind.add_argument("--tolerance", type=number, help="of the volume fraction (default: 0.005)")
+    kind.add_argument(
+        "--tolerance",
+        type=number,
+        help="by which the volume fraction may be missed (default: 0.005)",
+    )
 
 
 def _sampled(kind: argparse.ArgumentParser, n_samples_required: bool = True) -> None:
     kind.add_argument("--n-samples", type=whole, required=n_samples_required, help="how many")
-    kind.add_argument("--seed", type=whole, default=0, help="names the ensemble (default: 0)")
     kind.add_argument(
-        "--first-sample", type=whole, default=0, help="to make a part of it (default: 0)"
+        "--seed", type=whole, default=0, help="another number draws other samples (default: 0)"
     )
-    kind.add_argument("--chunks", type=whole, help="samples a chunk (default: 64 MiB in float64)")
+    kind.add_argument(
+        "--first-sample",
+        type=whole,
+        default=0,
+        help="make samples from this number on, as part of a larger ensemble (default: 0)",
+    )
+    kind.add_argument("--chunks", type=whole, help="samples a chunk (default: as fit 64 MiB)")
 
 
 Declare = Callable[[argparse.ArgumentParser], None]

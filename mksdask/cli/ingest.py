@@ -21,8 +21,8 @@ from mksdask.ensemble.ingest import FILES, FIRST_AXIS, FOLDERS, ingest
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("pattern", nargs="+", help="glob (quoted), files, or a folder")
-    parser.add_argument("store", help="path or URL of the new ensemble")
+    parser.add_argument("pattern", nargs="+", help="quoted pattern, files, or a folder")
+    parser.add_argument("store", metavar="STORE", help="path or URL of the new ensemble")
     what = parser.add_argument_group("what to read")
     what.add_argument("--variable", help="name of the variable (default: phase)")
     what.add_argument("--format", choices=sorted(FORMATS), help="default: from the file ending")
@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--axes", help="order of the axes in the files, such as zyx")
     what.add_argument("--channel", type=whole, help="which channel of colour images")
-    what.add_argument("--raw-shape", type=wholes, metavar="NX,NY,NZ", help="raw binary: lengths")
+    what.add_argument(
+        "--raw-shape", type=wholes, metavar="NX,NY,NZ", help="raw binary: voxels along each axis"
+    )
     what.add_argument("--raw-dtype", default="uint8", help="raw binary: type (default: uint8)")
     what.add_argument(
         "--raw-order", choices=("C", "F"), default="C", help="raw binary: F if x runs fastest"
@@ -55,20 +57,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="voxels to keep, counted from 0, STOP excluded; repeat for other axes",
     )
-    how.add_argument("--stride", type=whole, default=1, help="keep every n-th voxel")
+    how.add_argument("--stride", type=whole, default=1, help="keep every n-th voxel (default: 1)")
     how.add_argument(
-        "--threshold", type=threshold, metavar="V[,V...]|otsu", help="labels by thresholds"
+        "--threshold",
+        type=threshold,
+        metavar="V[,V...]|otsu",
+        help="gray values to labels: 0 up to V, 1 above, and so on; otsu finds V for each sample",
     )
-    how.add_argument("--remap", type=remap, metavar="OLD:NEW,...", help="change labels")
+    how.add_argument(
+        "--remap", type=remap, metavar="OLD:NEW,...", help="change labels, such as 0:0,255:1"
+    )
     how.add_argument("--dtype", help="type to store, such as uint8")
     about = parser.add_argument_group("what to say about it")
     about.add_argument(
-        "--names", choices=("file", "path"), default="file", help="what samples are called after"
+        "--names",
+        choices=("file", "path"),
+        default="file",
+        help="call samples after the file name or its whole path (default: file)",
     )
-    about.add_argument("--properties", metavar="CSV", help="properties of the samples by file name")
-    about.add_argument("--voxel-size", type=floats, metavar="S[,S,S]", help="edge of a voxel")
+    about.add_argument(
+        "--properties",
+        metavar="CSV",
+        help="table of measured properties, a row a sample, with a column of file names",
+    )
+    about.add_argument(
+        "--voxel-size",
+        type=floats,
+        metavar="S[,S,S]",
+        help="edge of a voxel, one number or one an axis",
+    )
     about.add_argument("--unit", help="unit of the voxel size, such as um")
-    about.add_argument("--phase-names", type=texts, metavar="NAME,...", help="names of the labels")
+    about.add_argument(
+        "--phase-names", type=texts, metavar="NAME,...", help="names of the labels 0, 1, ..."
+    )
     about.add_argument("--periodic", type=texts, metavar="AXIS,...|all|none", help="periodic axes")
     run = parser.add_argument_group("how to run")
     run.add_argument("--skip-bad", action="store_true", help="leave out bad files and record them")

@@ -1,7 +1,13 @@
 """Solve for the responses of the cells of an ensemble, and store them as a new one.
 
-Example: mksdask simulate elasticity cells.zarr --youngs-modulus 120,240 --poissons-ratio 0.3,0.3
---macro-strain xx=0.01 --outputs strain,mean_stress --out response.zarr
+examples:
+  mksdask simulate elasticity cells.zarr --out response.zarr --youngs-modulus 120,240 \\
+      --poissons-ratio 0.3,0.3 --macro-strain xx=0.01 --outputs strain,mean_stress
+  mksdask simulate conduction cells.zarr --out flux.zarr --conductivity 1,20 --macro-gradient x=1
+  mksdask generate noise start.zarr --n-samples 8 --shape 96,96
+  mksdask simulate cahn-hilliard start.zarr --out grown.zarr --steps 1000 --dx 0.5 --dt 0.05
+
+Cells are periodic. `mksdask simulate KIND --help` lists the options of each kind.
 """
 
 from __future__ import annotations
@@ -31,7 +37,10 @@ REMEMBERED = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    elastic = kinds.add_parser("elasticity", help="strain, stress and stiffness of elastic cells")
+    elastic = _kind(
+        kinds, "elasticity", "strain, stress and stiffness of elastic cells",
+        "Stresses come in the unit of Young's modulus; shear strains are engineering ones.",
+    )  # fmt: skip
     elastic.add_argument(
         "--youngs-modulus", type=floats, required=True, metavar="E0,E1", help="one number a phase"
     )
@@ -47,15 +56,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="mean stress, likewise; components that neither names have no stress if only a "
         "stress is given, else no strain",
     )  # fmt: skip
-    elastic.add_argument("--plane", choices=("strain", "stress"), default="strain")
+    elastic.add_argument(
+        "--plane", choices=("strain", "stress"), default="strain",
+        help="of cells with two axes (default: strain)",
+    )  # fmt: skip
     elastic.add_argument(
         "--outputs",
         default="mean_stress,iterations,residual,converged",
         help="strain, stress, mean_strain, mean_stress, effective_stiffness, iterations, "
         "residual, converged (default: %(default)s)",
     )
-    elastic.add_argument("--engine", choices=("fft", "sfepy"), default="fft")
-    conducting = kinds.add_parser("conduction", help="gradients, fluxes and conductivity of cells")
+    elastic.add_argument(
+        "--engine", choices=("fft", "sfepy"), default="fft",
+        help="sfepy solves the same equations directly, slowly, as a check (default: fft)",
+    )  # fmt: skip
+    conducting = _kind(
+        kinds, "conduction", "gradients, fluxes and conductivity of cells",
+        "Of heat, charge or matter: the flux is -k times the gradient.",
+    )  # fmt: skip
     conducting.add_argument(
         "--conductivity", type=floats, required=True, metavar="K0,K1", help="one number a phase"
     )
@@ -71,17 +89,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "residual, converged (default: %(default)s)",
     )
     for sub in (elastic, conducting):
-        _stores(sub, "path or URL of the ensemble with phase")
+        _stores(sub, "path or URL of the ensemble, with labels in its variable phase")
         sub.add_argument("--components", help="components to keep, such as xx,xy (default: all)")
-        sub.add_argument("--tolerance", type=number, help="of the solution (default: 1e-6)")
+        sub.add_argument(
+            "--tolerance",
+            type=number,
+            help="relative residual to reach (default: 1e-6, or 1e-4 with --float32)",
+        )
         sub.add_argument("--max-iterations", type=whole, help="do exactly so many, as an estimate")
         sub.add_argument(
             "--on-failure", choices=("raise", "flag"), default="raise",
             help="stop at a cell that does not converge, or blank it (default: raise)",
         )  # fmt: skip
         sub.add_argument("--float32", action="store_true", help="compute in single precision")
-    spinodal = kinds.add_parser("cahn-hilliard", help="spinodal decomposition of concentrations")
-    _stores(spinodal, "path or URL of the ensemble with concentrations, phases at -1 and 1")
+    spinodal = _kind(
+        kinds, "cahn-hilliard", "spinodal decomposition of concentrations",
+        "Phases are at -1 and 1. Lengths are in units of the square root of gamma if it is 1.",
+    )  # fmt: skip
+    _stores(spinodal, "path or URL of the ensemble to start from")
     spinodal.add_argument(
         "--variable", default="concentration", help="what to evolve (default: concentration)"
     )
@@ -98,6 +123,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gamma", type=number, default=1.0,
         help="gradient energy coefficient; interfaces are about 4 sqrt(gamma) wide (default: 1)",
     )  # fmt: skip
+
+
+def _kind(kinds: Any, name: str, summary: str, more: str) -> argparse.ArgumentParser:
+    description = f"{summary[0].upper()}{summary[1:]}. {more}"
+    parser: argparse.ArgumentParser = kinds.add_parser(name, help=summary, description=description)
+    return parser
 
 
 def _stores(kind: argparse.ArgumentParser, meaning: str) -> None:

@@ -1,6 +1,10 @@
 """Compute the two-point statistics of an ensemble into a new one.
 
-Example: mksdask statistics steel.zarr --states 2 --pairs 0-0,0-1 --cutoff 20 --out f.zarr
+examples:
+  mksdask statistics steel.zarr --states 2 --pairs 0-0,0-1 --cutoff 20 --out f.zarr
+  mksdask statistics steel.zarr --states 2 --pairs auto --boundary z=nonperiodic --out auto.zarr
+  mksdask statistics grown.zarr --variable concentration --basis legendre --states 3 \\
+      --domain=-1.2,1.2 --out field.zarr
 """
 
 from __future__ import annotations
@@ -40,9 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--states", type=whole, help="number of states (default: that of the named phases)"
     )
-    parser.add_argument("--basis", choices=BASES, default="primitive", help="default: primitive")
     parser.add_argument(
-        "--domain", help="range of the field, a,b (write --domain=-1,1 if a is negative)"
+        "--basis",
+        choices=BASES,
+        default="primitive",
+        help="local states: primitive for labels and binned fields, legendre or fourier for smooth "
+        "functions of a field (default: primitive)",
+    )
+    parser.add_argument(
+        "--domain",
+        help="range of the field, written --domain=-1,1 (default: the labels are the states)",
     )
     parser.add_argument("--variable", default="phase", help="what to correlate (default: phase)")
     parser.add_argument("--mask", metavar="VARIABLE", help="variable with weights in [0, 1]")
