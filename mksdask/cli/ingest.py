@@ -2,7 +2,7 @@
 
 examples:
   mksdask ingest 'scans/*.tif' steel.zarr --threshold otsu --voxel-size 0.5 --unit um
-  mksdask ingest 'scans/*.tif' steel.zarr --properties props.csv --skip-bad
+  mksdask ingest 'labels/*.tif' steel.zarr --properties props.csv --skip-bad
   mksdask ingest slices/ rock.zarr --samples folders --dtype uint8
   mksdask ingest stacks.h5 cells.zarr --dataset /labels --samples 'first axis'
   mksdask ingest 'rve/*.dream3d' grains.zarr

@@ -147,12 +147,14 @@ def run(args: argparse.Namespace) -> int:
         data = read_variable(open_ensemble(args.store), args.variable, "--variable")
         block = SPINODAL_BLOCK
     else:
-        data = read_variable(open_ensemble(args.store), "phase", "STORE's variable")
+        data = read_variable(open_ensemble(args.store), "phase", "the variable of labels")
         block = BLOCK
     voxels = math.prod(n for d, n in data.sizes.items() if d != "sample")
     data = data.chunk({d: max(1, block // voxels) if d == "sample" else -1 for d in data.dims})
     result = KINDS[kind](args, data)
     given = {k: v for k, v in vars(args).items() if k in REMEMBERED and v is not None}
+    if kind != "cahn-hilliard":  # which has a spacing of its own, --dx
+        result.attrs |= {k: data.attrs[k] for k in ("voxel_size", "voxel_unit") if k in data.attrs}
     result.attrs["provenance"] = origin(f"simulate.{kind.replace('-', '_')}", args.store, given)
     written = store_result(args, args.out, result)
     if not args.quiet:

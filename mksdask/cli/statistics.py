@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     written = store_result(args, args.out, result)
     if not args.quiet:
         lags = " x ".join(str(written.sizes[d]) for d in f.dims if str(d).startswith("lag_"))
-        pairs = ", ".join(map(str, written["pair"].values))
+        pairs = "; ".join(map(str, written["pair"].values))
         print(f"{args.out}: {written.sizes['sample']} samples, pairs {pairs}; {lags} lags")
     return 0
 
@@ -90,7 +90,9 @@ def run(args: argparse.Namespace) -> int:
 def read_variable(ds: xr.Dataset, name: str, option: str) -> xr.DataArray:
     """A variable with what the ensemble says of its voxels and phases."""
     if name not in ds:
-        raise ValueError(f"{option} is {name}; the ensemble has {sorted(map(str, ds.data_vars))}")
+        raise ValueError(
+            f"{option} is {name}, and the ensemble has {sorted(map(str, ds.data_vars))} only"
+        )
     known = {k: ds.attrs[k] for k in ("voxel_size", "voxel_unit", "phase_names") if k in ds.attrs}
     return ds[name].assign_attrs({**known, **ds[name].attrs})
 

@@ -25,6 +25,7 @@ def command(*words):
 def store(tmp_path):
     labels = np.random.default_rng(0).integers(0, 2, (5, 6, 7)).astype("uint8")
     phase = xr.DataArray(labels, dims=("sample", "x", "y"), name="phase")
+    phase.attrs = {"voxel_size": [0.5, 0.5], "voxel_unit": "um"}
     create_ensemble(tmp_path / "cells.zarr", phase.to_dataset(), progress=False)
     return tmp_path / "cells.zarr"
 
@@ -52,6 +53,7 @@ def test_elasticity_is_stored_and_resumed(store, tmp_path, capsys, monkeypatch):
         found.effective_stiffness, effective_stiffness(phase, (1, 10), (0.3, 0.2)), rtol=1e-9
     )
     assert found.attrs["provenance"]["parameters"]["youngs_modulus"] == [1, 10]
+    assert (found.attrs["voxel_size"], found.attrs["voxel_unit"]) == ([0.5, 0.5], "um")
     before = found.strain.values
     pieces = [p for p in (out / "strain" / "c").rglob("*") if p.is_file()]
     assert len(pieces) > 1
@@ -151,7 +153,7 @@ def test_decomposition_is_stored_and_resumed(start, tmp_path, capsys, monkeypatc
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--steps", "9", "--variable", "phase"), "the ensemble has ['concentration']"),
+        (("--steps", "9", "--variable", "phase"), "and the ensemble has ['concentration'] only"),
         (("--steps", "9", "--save-every", "10"), "save_every is 10"),
         (("--steps", "9", "--dt", "5"), "dt is 5"),
         (("--steps", "9", "--dx", "1,1,1"), "dx"),

@@ -129,7 +129,7 @@ def test_summary_and_overwrite(store, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--variable", "strain"], 2, "--variable is strain; the ensemble has ['field'"),
+        (["--variable", "strain"], 2, "--variable is strain, and the ensemble has ['field'"),
         (["--mask", "hole"], 2, "--mask is hole"),
         (["--pairs", "0"], 2, "--pairs has '0'"),
         (["--pairs", "0-7"], 2, "state 7"),
