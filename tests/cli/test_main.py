@@ -145,7 +145,7 @@ def test_an_interrupt_says_how_to_go_on(store, capsys, monkeypatch):
     ("words", "said"),
     [
         ([], "mksdask: the following arguments are required: COMMAND"),
-        (["export", "x"], "mksdask export: the following arguments are required: path"),
+        (["export", "x"], "mksdask export: the following arguments are required: FILE"),
         (["demo", "--samples", "few"], "argument --samples: found 'few'; wanted a whole number"),
         (["statistics", "x", "--out", "y", "--domain", "-1,1"], "joined by =, such as --domain=-1"),
         (["generate", "delta", "x", "--shape", "5"], "mksdask generate delta --help says more"),
