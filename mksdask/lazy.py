@@ -6,6 +6,7 @@ block of samples, which it hands to :func:`lift`.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -376,7 +377,7 @@ def is_lazy(data: ArrayLike) -> bool:
     >>> is_lazy(np.zeros(3)), is_lazy(da.zeros(3))
     (False, True)
     """
-    return isinstance(getattr(data, "data", data), da.Array) or isinstance(data, da.Array)
+    return isinstance(data.data if isinstance(data, xr.DataArray) else data, da.Array)
 
 
 def split_dims(data: xr.DataArray, dims: Collection[str]) -> list[str]:
@@ -507,7 +508,8 @@ def visit(array: da.Array, visitor: Callable[[np.ndarray, tuple[int, ...]], int]
     """Call ``visitor(block, index)`` on every block, lazily: one integer a block.
 
     For work with side effects, such as storing blocks; the result has the shape
-    ``array.numblocks``, so single blocks can be asked for by index.
+    ``array.numblocks``, so single blocks can be asked for by index. Every call gets names of its
+    own, since a scheduler that remembers an equal task would not do the work again.
 
     >>> visit(da.ones((4, 2), chunks=(2, 2)), lambda block, index: index[0]).compute()
     array([[0],
@@ -519,8 +521,7 @@ def visit(array: da.Array, visitor: Callable[[np.ndarray, tuple[int, ...]], int]
         dtype=np.int64,
         chunks=tuple((1,) * n for n in array.numblocks),
         meta=np.empty((0,) * array.ndim, dtype=np.int64),
-        name=None,
-        token="visit",
+        name=f"visit-{uuid.uuid4().hex}",
     )
 
 
