@@ -64,6 +64,27 @@ class Features:
                     "the same way"
                 )
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists and text."""
+        coords = {
+            name: {"dims": list(dims), "values": values.tolist(), "dtype": str(values.dtype)}
+            for name, (dims, values) in self.coords.items()
+            if values.dtype.kind in "iubfU"
+        }
+        attrs = {k: v for k, v in self.attrs.items() if _is_plain(v)}
+        dims = None if self.dims is None else list(self.dims)
+        return {"dims": dims, "shape": list(self.shape), "coords": coords, "attrs": attrs}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Features:
+        """The features that were written."""
+        coords = {
+            name: (tuple(c["dims"]), np.array(c["values"], dtype=c["dtype"]))
+            for name, c in found["coords"].items()
+        }
+        dims = None if found["dims"] is None else tuple(found["dims"])
+        return cls(dims, tuple(found["shape"]), coords, found["attrs"])
+
 
 def read_features(X: Any, like: Features | None = None) -> tuple[ArrayLike, Features]:
     """The samples as a NumPy or Dask array, samples first and features unsplit; and the features.
@@ -109,6 +130,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     return value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_is_plain(v) for v in value)
+    return value is None or isinstance(value, (str, int, float, bool))
 
 
 def _unsplit(data: ArrayLike) -> ArrayLike:

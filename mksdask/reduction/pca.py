@@ -11,10 +11,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from mksdask.lazy import ArrayLike, is_lazy, lift, summarize_samples
 from mksdask.progress import compute
-from mksdask.reduction.decompose import decompose
-from mksdask.reduction.features import Features, read_features
+from mksdask.reduction.decompose import Decomposition, decompose
+from mksdask.reduction.features import Features, plain, read_features
 from mksdask.reduction.strategy import METHODS, Strategy, choose_kind
-from mksdask.reduction.summary import Rows, Summary, accumulator, adjoint, batches
+from mksdask.reduction.summary import (
+    Rows,
+    Summary,
+    accumulator,
+    adjoint,
+    batches,
+    summary_from_saved,
+    summary_to_saved,
+)
 
 
 class IncrementalPCA(TransformerMixin, BaseEstimator):
@@ -70,6 +78,8 @@ class IncrementalPCA(TransformerMixin, BaseEstimator):
     >>> bool(np.allclose(pca.components_, IncrementalPCA(n_components=2).fit(X).components_))
     True
     """
+
+    saved_kind = "IncrementalPCA"
 
     def __init__(
         self,
@@ -175,6 +185,23 @@ class IncrementalPCA(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return np.array([f"pc{k}" for k in range(self.n_components_)], dtype=object)
 
+    def to_saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What :func:`mksdask.save_model` writes: JSON and arrays."""
+        check_is_fitted(self)
+        params = {k: plain(v) for k, v in self.get_params().items()}
+        facts, arrays = summary_to_saved(self.summary_)
+        facts |= {"params": params, "features": self.features_.to_json()}
+        arrays |= {"components": self.components_, "singular_values": self.singular_values_}
+        return facts, arrays
+
+    @classmethod
+    def from_saved(cls, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> IncrementalPCA:
+        """The model that was saved."""
+        model = cls(**facts["params"])
+        found = Decomposition(arrays["singular_values"], arrays["components"])
+        features = Features.from_json(facts["features"])
+        return model._adopt(summary_from_saved(facts, arrays), features, found)
+
     def _learn(
         self, X: ArrayLike, seen: Summary | None, features: Features | None
     ) -> IncrementalPCA:
@@ -234,9 +261,12 @@ class IncrementalPCA(TransformerMixin, BaseEstimator):
         rank = min(int(k) + int(self.oversampling), n_features)
         return Strategy(kind, rank, int(self.power_iterations))
 
-    def _adopt(self, summary: Summary, features: Features) -> IncrementalPCA:
+    def _adopt(
+        self, summary: Summary, features: Features, found: Decomposition | None = None
+    ) -> IncrementalPCA:
         k = self.n_components
-        found = decompose(summary, int(k) if isinstance(k, np.integer) else k)
+        if found is None:
+            found = decompose(summary, int(k) if isinstance(k, np.integer) else k)
         self.summary_ = summary
         self.features_ = features
         self.n_samples_seen_ = summary.n

@@ -7,8 +7,9 @@ X^H X = sum_i (x_i - mean)^H (x_i - mean), where x_i are rows. :class:`Scatter` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -135,6 +136,22 @@ def rows_of_scatter(summary: Scatter) -> Rows:
     values, vectors = scipy.linalg.eigh(summary.matrix, check_finite=False)
     rows = np.sqrt(np.maximum(values, 0))[::-1, None] * adjoint(vectors[:, ::-1])
     return Rows(summary.n, summary.mean, rows[: max(summary.n - 1, 0)], summary.total)
+
+
+def summary_to_saved(summary: Summary) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A summary as JSON and arrays."""
+    facts: dict[str, Any] = {"summary": type(summary).__name__, "n": summary.n}
+    if isinstance(summary, Scatter):
+        return facts, {"mean": summary.mean, "matrix": summary.matrix}
+    facts |= {"total": summary.total, "exact": summary.exact}
+    return facts, {"mean": summary.mean, "rows": summary.rows}
+
+
+def summary_from_saved(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Summary:
+    """The summary that was saved."""
+    if facts["summary"] == "Scatter":
+        return Scatter(facts["n"], arrays["mean"], arrays["matrix"])
+    return Rows(facts["n"], arrays["mean"], arrays["rows"], facts["total"], facts["exact"])
 
 
 def accumulator(dtype: np.dtype) -> np.dtype:

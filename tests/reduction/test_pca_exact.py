@@ -102,7 +102,7 @@ def test_an_unfitted_model_takes_over_what_it_is_given():
 def test_complex_features(n, d):
     x = samples(n, d, "complex128")
     pca = IncrementalPCA(n_components=5).fit(da.from_array(x, chunks=(9, 5)))
-    u, s, v = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    _, s, v = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     np.testing.assert_allclose(pca.singular_values_, s[:5], rtol=1e-10)
     projector = v[:5].conj().T @ v[:5]
     np.testing.assert_allclose(pca.components_.conj().T @ pca.components_, projector, atol=1e-10)
