@@ -120,12 +120,11 @@ def load_model(store: Store, *, storage_options: Mapping[str, Any] | None = None
             f"{place.url} holds a model of kind {kind!r}; wanted one of {sorted(KINDS)}"
         )
     try:
-        group = zarr.open_group(place.zarr_store(read_only=True), mode="r")
-        arrays = {name: np.asarray(group[name][...]) for name in document["arrays"]}
+        arrays = {name: np.asarray(place.array(name)[...]) for name in document["arrays"]}
         return getattr(importlib.import_module(KINDS[kind]), kind).from_saved(
             document["model"], arrays
         )
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise DataError(
             f"{place.url} is damaged ({error}): fit and save the model again"
         ) from error
