@@ -61,18 +61,18 @@ def largest_angle(a: np.ndarray, b: np.ndarray) -> float:
 
 def run(program: str, path: Path, out: Path) -> None:
     """One fit, in this process."""
-    mapped = np.load(path, mmap_mode="r")
+    offset = np.load(path, mmap_mode="r").offset
     if program == "scikit-learn":
         from sklearn.decomposition import PCA
 
-        data, model = np.array(mapped), PCA(K, svd_solver="randomized", random_state=0)
+        data, model = np.load(path), PCA(K, svd_solver="randomized", random_state=0)
     else:
         import dask.array as da
 
         def read(block_info=None):
             (start, stop), _ = block_info[None]["array-location"]
             with path.open("rb") as file:
-                file.seek(mapped.offset + start * D * 4)
+                file.seek(offset + start * D * 4)
                 return np.fromfile(file, np.float32, (stop - start) * D).reshape(-1, D)
 
         chunks = ((CHUNK,) * (N // CHUNK), (D,))

@@ -48,13 +48,15 @@ def explained_variance(ratios: Any) -> Figure:
         )
     number = np.arange(len(values))
     figure = make_figure(4.6, 3.2)
+    from matplotlib.ticker import MaxNLocator
+
     axes = figure.add_subplot()
     axes.bar(number, 100 * values, color=LINE_COLOURS[0], label="each")
     axes.plot(number, 100 * values.cumsum(), "o-", color=LINE_COLOURS[1], ms=4, label="together")
     axes.set_xlabel("component")
     axes.set_ylabel("variance explained (%)")
     axes.set_ylim(0, 105)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="center right")
     return figure
 

@@ -50,7 +50,7 @@ class Features:
                 f"{what} has features of shape {other.shape} {other.dims or ''}; wanted "
                 f"{self.shape} {self.dims or ''} as in fit: use the same grid, pairs and cutoff"
             )
-        for name in self.coords.keys() & other.coords.keys():
+        for name in (n for n in self.coords if n in other.coords):
             if not np.array_equal(self.coords[name][1], other.coords[name][1]):
                 raise ValueError(
                     f"{what} has other {name!r} coordinates than the data of fit: select the same "

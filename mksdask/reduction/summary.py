@@ -88,10 +88,12 @@ class Rows:
         n = len(x)
         mean = x.mean(axis=0, dtype=dtype)
         deviation = x - mean
-        axis = np.full(n, 1 / np.sqrt(n))
-        axis[0] += 1
-        reflected = deviation - np.outer(axis / axis[0], axis @ deviation)
-        return cls(n, mean, reflected[1:], squares(deviation))
+        total = squares(deviation)
+        # I - v v^T / v[0], v = (1 + 1/sqrt(n), 1/sqrt(n), ...), applied in place.
+        root = np.sqrt(n)
+        image = deviation[0] + deviation.sum(axis=0) / root
+        deviation[1:] -= image / (root + 1)
+        return cls(n, mean, deviation[1:], total)
 
     @classmethod
     def merged(cls, parts: Sequence[Rows], rank: int | None = None) -> Rows:
@@ -190,8 +192,9 @@ def pieces(block: np.ndarray) -> Iterator[np.ndarray]:
 
 def _check_finite(x: np.ndarray, start: int, n: int) -> None:
     # The sum is finite unless a value is not, or it overflows: look closely only then.
-    if np.isfinite(x.sum()):
-        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(x.sum()):
+            return
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
         raise DataError(

@@ -113,7 +113,7 @@ def test_other_features_than_in_fit():
     pca = IncrementalPCA(n_components=2).fit(f)
     others = [
         (two_point_statistics(phase, basis, [(0, 0)], 3), "pairs and cutoff"),
-        (two_point_statistics(phase, basis, [(1, 1)], 2), "'pair' coordinates"),
+        (two_point_statistics(phase, basis, [(1, 1)], 2), "other 'pair.*' coordinates"),
         (two_point_statistics(phase, basis, [(0, 0)], 2, "nonperiodic"), "boundary"),
         (two_point_statistics(phase, PrimitiveBasis(2, (0, 2)), [(0, 0)], 2), "basis"),
         (f.rename(lag_x="lag_z"), "features of shape"),
