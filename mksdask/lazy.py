@@ -215,6 +215,37 @@ def reduce_samples(
     )
 
 
+def summarize_samples(
+    array: da.Array,
+    summarize: Callable[[np.ndarray], Any],
+    merge: Callable[[list[Any]], Any],
+) -> Any:
+    """Merge the summaries of all chunks of samples (axis 0), lazily, as a tree of any objects.
+
+    Like :func:`reduce_samples` where the result is not an array: gives a Dask delayed value. Each
+    chunk is read by one task. The other axes must each be one chunk.
+
+    >>> summarize_samples(da.ones((6, 2), chunks=(2, 2)), len, sum).compute()
+    6
+    """
+    split = [axis for axis in range(1, array.ndim) if array.numblocks[axis] > 1]
+    if split:
+        raise ValueError(
+            f"chunked along axes {split}, which this computation needs whole: "
+            f".rechunk({{{', '.join(f'{axis}: -1' for axis in split)}}}) first"
+        )
+    each = delayed(summarize, pure=False, traverse=False)
+    together = delayed(_merge_parts, pure=False, traverse=False)
+    parts = [each(block) for block in array.to_delayed().ravel()]
+    while len(parts) > 1:
+        parts = [together(merge, *parts[i : i + 4]) for i in range(0, len(parts), 4)]
+    return parts[0]
+
+
+def _merge_parts(merge: Callable[[list[Any]], Any], *parts: Any) -> Any:
+    return merge(list(parts))
+
+
 @dataclass(frozen=True)
 class TilePlace:
     """Where a tile lies: in the volume (``start``), and in the block handed to the kernel.
