@@ -8,6 +8,10 @@ from pathlib import Path
 import mksdask as mks
 from mksdask import generate, plot
 from mksdask.ensemble import describe_ensemble
+from mksdask.generate.arguments import is_whole
+
+# The thinnest grains are an eighth of the volume across, and no grain is less than a voxel.
+SMALLEST = 8
 
 
 def demo(
@@ -32,6 +36,16 @@ def demo(
     >>> [p.name for p in pictures]
     ['microstructures.png', 'two_point.png', 'pair_correlation.png']
     """
+    if not is_whole(n_samples) or n_samples < 2:
+        raise ValueError(
+            f"n_samples is {n_samples!r}; wanted a whole number of at least 2, one for each of the "
+            "two classes, such as 64"
+        )
+    if not is_whole(size) or size < SMALLEST:
+        raise ValueError(
+            f"size is {size!r}; wanted a whole number of at least {SMALLEST} voxels, of which the "
+            "thinnest grains take an eighth, such as 51"
+        )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     store = folder / "ensemble.zarr"

@@ -1,7 +1,7 @@
 """The ``mksdask`` command: each subcommand parses its arguments and calls one public function.
 
-Exit codes: 0 fine, 1 the data is bad, 2 the call is wrong. Errors are one sentence on standard
-error; ``--debug`` shows the traceback.
+Exit codes: 0 fine, 1 the data is bad, 2 the call is wrong, 130 interrupted. Errors and warnings are
+one sentence each on standard error; ``--debug`` shows the traceback of an error.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from mksdask.errors import DataError
+from mksdask.cli.parser import Parser
+from mksdask.errors import DataError, IncompleteEnsembleWarning
 from mksdask.version import __version__
 
 # Each is a module of this package with ``add_arguments(parser)`` and ``run(args) -> int``; the
@@ -23,17 +26,15 @@ COMMANDS: tuple[str, ...] = (
     "ingest",
     "export",
     "generate",
+    "simulate",
     "statistics",
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="mksdask", description="Materials knowledge systems at ensemble scale."
-    )
+    parser = Parser(prog="mksdask", description="Materials knowledge systems at ensemble scale.")
     parser.add_argument("--version", action="version", version=f"mksdask {__version__}")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     modules = {}
     for name in COMMANDS:
@@ -45,14 +46,52 @@ def main(argv: Sequence[str] | None = None) -> int:
         modules[name] = module
     args = parser.parse_args(argv)
     try:
-        return int(modules[args.command].run(args))
+        with _warnings_in_a_line(args.command):
+            return int(modules[args.command].run(args))
     except BrokenPipeError:
         return 0
-    except (DataError, ValueError, TypeError, OSError, ImportError) as error:
-        if args.debug:
+    except KeyboardInterrupt:
+        _say(args.command, _interrupted(args))
+        return 130
+    except Exception as error:
+        if getattr(args, "debug", False):
             raise
-        print(f"mksdask {args.command}: {_one_sentence(error)}", file=sys.stderr)
+        if isinstance(error, DataError | ValueError | TypeError | OSError | ImportError):
+            _say(args.command, _one_sentence(error))
+        else:  # a mistake of ours, or of a library: where it arose says more than its text
+            _say(
+                args.command,
+                f"{type(error).__name__}: {_one_sentence(error)} (--debug shows where)",
+            )
         return 1 if isinstance(error, DataError) else 2
+
+
+def _say(command: str, message: str) -> None:
+    print(f"mksdask {command}: {message}", file=sys.stderr)
+
+
+def _interrupted(args: argparse.Namespace) -> str:
+    if not hasattr(args, "resume"):
+        return "interrupted"
+    return "interrupted; what is stored is kept: the same call with --resume does the rest"
+
+
+@contextmanager
+def _warnings_in_a_line(command: str) -> Iterator[None]:
+    """Each different warning once, without the place in the source that raised it."""
+    said = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        sentence = " ".join(str(message).split())
+        if sentence not in said:
+            said.add(sentence)
+            _say(command, sentence)
+
+    with warnings.catch_warnings():
+        # A result without the missing samples must not pass for one of all, whatever filter is set.
+        warnings.simplefilter("always", IncompleteEnsembleWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _one_sentence(error: BaseException) -> str:

@@ -16,11 +16,14 @@ from mksdask.ensemble.export import export
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("store", help="path or URL of the ensemble")
-    parser.add_argument("path", help="file to write; its ending chooses the format")
+    parser.add_argument("store", metavar="STORE", help="path or URL of the ensemble")
+    parser.add_argument("path", metavar="FILE", help="file to write; its ending chooses the format")
     parser.add_argument("--sample", help="name or position of the sample")
     parser.add_argument(
-        "--variable", action="append", metavar="NAME", help="repeat for several (.vti, .h5)"
+        "--variable",
+        action="append",
+        metavar="NAME",
+        help="what to write; repeat for several (.vti, .h5)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 

@@ -1,4 +1,8 @@
-"""Say what is in an ensemble."""
+"""Say what is in an ensemble.
+
+example:
+  mksdask info steel.zarr
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("store", help="path or URL of the ensemble")
+    parser.add_argument("store", metavar="STORE", help="path or URL of the ensemble")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,14 +14,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from mksdask.cli.values import crop, floats, remap, texts, threshold, whole, wholes
 from mksdask.ensemble.formats import FORMATS, RawLayout
 from mksdask.ensemble.ingest import FILES, FIRST_AXIS, FOLDERS, ingest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("pattern", nargs="+", help="glob (quoted), files, or a folder")
-    parser.add_argument("store", help="path or URL of the new ensemble")
+    parser.add_argument("pattern", nargs="+", help="quoted pattern, files, or a folder")
+    parser.add_argument("store", metavar="STORE", help="path or URL of the new ensemble")
     what = parser.add_argument_group("what to read")
     what.add_argument("--variable", help="name of the variable (default: phase)")
     what.add_argument("--format", choices=sorted(FORMATS), help="default: from the file ending")
@@ -38,32 +39,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is one sample: a file, a folder of slices, or an entry of the first axis",
     )
     what.add_argument("--axes", help="order of the axes in the files, such as zyx")
-    what.add_argument("--channel", type=int, help="which channel of colour images")
-    what.add_argument("--raw-shape", type=_integers, metavar="NX,NY,NZ", help="raw binary: lengths")
+    what.add_argument("--channel", type=whole, help="which channel of colour images")
+    what.add_argument(
+        "--raw-shape", type=wholes, metavar="NX,NY,NZ", help="raw binary: voxels along each axis"
+    )
     what.add_argument("--raw-dtype", default="uint8", help="raw binary: type (default: uint8)")
     what.add_argument(
         "--raw-order", choices=("C", "F"), default="C", help="raw binary: F if x runs fastest"
     )
-    what.add_argument("--raw-offset", type=int, default=0, help="raw binary: bytes of the header")
+    what.add_argument("--raw-offset", type=whole, default=0, help="raw binary: bytes of the header")
     how = parser.add_argument_group("how to convert it")
     how.add_argument(
-        "--crop", action="append", metavar="AXIS=START:STOP", default=[], help="voxels to keep"
+        "--crop",
+        action="append",
+        type=crop,
+        metavar="AXIS=START:STOP",
+        default=[],
+        help="voxels to keep, counted from 0, STOP excluded; repeat for other axes",
     )
-    how.add_argument("--stride", type=int, default=1, help="keep every n-th voxel")
+    how.add_argument("--stride", type=whole, default=1, help="keep every n-th voxel (default: 1)")
     how.add_argument(
-        "--threshold", type=_threshold, metavar="V[,V...]|otsu", help="labels by thresholds"
+        "--threshold",
+        type=threshold,
+        metavar="V[,V...]|otsu",
+        help="gray values to labels: 0 up to V, 1 above, and so on; otsu finds V for each sample",
     )
-    how.add_argument("--remap", type=_remap, metavar="OLD:NEW,...", help="change labels")
+    how.add_argument(
+        "--remap", type=remap, metavar="OLD:NEW,...", help="change labels, such as 0:0,255:1"
+    )
     how.add_argument("--dtype", help="type to store, such as uint8")
     about = parser.add_argument_group("what to say about it")
     about.add_argument(
-        "--names", choices=("file", "path"), default="file", help="what samples are called after"
+        "--names",
+        choices=("file", "path"),
+        default="file",
+        help="call samples after the file name or its whole path (default: file)",
     )
-    about.add_argument("--properties", metavar="CSV", help="properties of the samples by file name")
-    about.add_argument("--voxel-size", type=_floats, metavar="S[,S,S]", help="edge of a voxel")
+    about.add_argument(
+        "--properties",
+        metavar="CSV",
+        help="table of measured properties, a row a sample, with a column of file names",
+    )
+    about.add_argument(
+        "--voxel-size",
+        type=floats,
+        metavar="S[,S,S]",
+        help="edge of a voxel, one number or one an axis",
+    )
     about.add_argument("--unit", help="unit of the voxel size, such as um")
-    about.add_argument("--phase-names", type=_texts, metavar="NAME,...", help="names of the labels")
-    about.add_argument("--periodic", type=_texts, metavar="AXIS,...|all|none", help="periodic axes")
+    about.add_argument(
+        "--phase-names", type=texts, metavar="NAME,...", help="names of the labels 0, 1, ..."
+    )
+    about.add_argument("--periodic", type=texts, metavar="AXIS,...|all|none", help="periodic axes")
     run = parser.add_argument_group("how to run")
     run.add_argument("--skip-bad", action="store_true", help="leave out bad files and record them")
     run.add_argument("--overwrite", action="store_true", help="replace an existing ensemble")
@@ -91,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         axes=args.axes,
         channel=args.channel,
         raw=raw,
-        crop=dict(_crop(c) for c in args.crop),
+        crop=dict(args.crop),
         stride=args.stride,
         dtype=args.dtype,
         remap=args.remap,
@@ -131,32 +158,3 @@ def _datasets(given: list[str] | None) -> Any:
     if len(given) > 1:
         raise ValueError("several --dataset need their variables: --dataset phase=/labels ...")
     return given[0]
-
-
-def _crop(text: str) -> tuple[str, tuple[int | None, int | None]]:
-    try:
-        axis, span = text.split("=")
-        start, stop = (int(p) if p else None for p in span.split(":"))
-    except ValueError:
-        raise ValueError(f"--crop is {text!r}; wanted AXIS=START:STOP, such as x=10:90") from None
-    return axis, (start, stop)
-
-
-def _threshold(text: str) -> Any:
-    return text if text == "otsu" else _floats(text)
-
-
-def _remap(text: str) -> dict[int, int]:
-    return {int(old): int(new) for old, new in (p.split(":") for p in text.split(","))}
-
-
-def _floats(text: str) -> list[float]:
-    return [float(p) for p in text.split(",")]
-
-
-def _integers(text: str) -> list[int]:
-    return [int(p) for p in text.split(",")]
-
-
-def _texts(text: str) -> list[str]:
-    return [p.strip() for p in text.split(",")]

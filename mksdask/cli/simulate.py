@@ -1,57 +1,87 @@
 """Solve for the responses of the cells of an ensemble, and store them as a new one.
 
-Example: mksdask simulate elasticity cells.zarr --youngs-modulus 120,240 --poissons-ratio 0.3,0.3
---macro-strain xx=0.01 --outputs strain,mean_stress --out response.zarr
+examples:
+  mksdask simulate elasticity cells.zarr --out response.zarr --youngs-modulus 120,240 \\
+      --poissons-ratio 0.3,0.3 --macro-strain xx=0.01 --outputs strain,mean_stress
+  mksdask simulate conduction cells.zarr --out flux.zarr --conductivity 1,20 --macro-gradient x=1
+  mksdask generate noise start.zarr --n-samples 8 --shape 96,96
+  mksdask simulate cahn-hilliard start.zarr --out grown.zarr --steps 1000 --dx 0.5 --dt 0.05
+
+Cells are periodic. `mksdask simulate KIND --help` lists the options of each kind.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mksdask.version import __version__
+from mksdask.cli.results import add_store_options, origin, store_result
+from mksdask.cli.values import floats, load, number, number_or_floats, whole
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# Voxels of a block: what a killed run loses, at most, of each block under way.
+# Voxels of a block, which a killed run loses of each block under way; a decomposition takes
+# thousands of steps a voxel and works sample by sample anyway.
 BLOCK = 2**21
+SPINODAL_BLOCK = 2**17
 REMEMBERED = (
-    "kind", "youngs_modulus", "poissons_ratio", "conductivity", "macro_strain", "macro_stress",
+    "youngs_modulus", "poissons_ratio", "conductivity", "macro_strain", "macro_stress",
     "macro_gradient", "macro_flux", "plane", "engine", "tolerance", "max_iterations", "float32",
+    "variable", "steps", "save_every", "dx", "dt", "gamma",
 )  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    elastic = kinds.add_parser("elasticity", help="strain, stress and stiffness of elastic cells")
+    elastic = _kind(
+        kinds, "elasticity", "strain, stress and stiffness of elastic cells",
+        "Stresses come in the unit of Young's modulus; shear strains are engineering ones.",
+    )  # fmt: skip
     elastic.add_argument(
-        "--youngs-modulus", required=True, metavar="E0,E1", help="one number a phase"
+        "--youngs-modulus", type=floats, required=True, metavar="E0,E1", help="one number a phase"
     )
     elastic.add_argument(
-        "--poissons-ratio", required=True, metavar="N0,N1", help="one number a phase"
+        "--poissons-ratio", type=floats, required=True, metavar="N0,N1", help="one number a phase"
     )
     elastic.add_argument(
-        "--macro-strain", help="mean strain: 0.01 for xx, xx=0.01,xy=0.002, or all components"
-    )
-    elastic.add_argument("--macro-stress", help="mean stress, likewise; the rest is mixed loading")
-    elastic.add_argument("--plane", choices=("strain", "stress"), default="strain")
+        "--macro-strain", type=load, metavar="LOAD",
+        help="mean strain: 0.01 for xx, xx=0.01,xy=0.002, or all components",
+    )  # fmt: skip
+    elastic.add_argument(
+        "--macro-stress", type=load, metavar="LOAD",
+        help="mean stress, likewise; components that neither names have no stress if only a "
+        "stress is given, else no strain",
+    )  # fmt: skip
+    elastic.add_argument(
+        "--plane", choices=("strain", "stress"), default="strain",
+        help="of cells with two axes (default: strain)",
+    )  # fmt: skip
     elastic.add_argument(
         "--outputs",
         default="mean_stress,iterations,residual,converged",
         help="strain, stress, mean_strain, mean_stress, effective_stiffness, iterations, "
         "residual, converged (default: %(default)s)",
     )
-    elastic.add_argument("--engine", choices=("fft", "sfepy"), default="fft")
-    conducting = kinds.add_parser("conduction", help="gradients, fluxes and conductivity of cells")
+    elastic.add_argument(
+        "--engine", choices=("fft", "sfepy"), default="fft",
+        help="sfepy solves the same equations directly, slowly, as a check (default: fft)",
+    )  # fmt: skip
+    conducting = _kind(
+        kinds, "conduction", "gradients, fluxes and conductivity of cells",
+        "Of heat, charge or matter: the flux is -k times the gradient.",
+    )  # fmt: skip
     conducting.add_argument(
-        "--conductivity", required=True, metavar="K0,K1", help="one number a phase"
+        "--conductivity", type=floats, required=True, metavar="K0,K1", help="one number a phase"
     )
     conducting.add_argument(
-        "--macro-gradient", help="mean gradient: 1 for x, x=1,y=0.5, or all components"
-    )
-    conducting.add_argument("--macro-flux", help="mean flux, likewise")
+        "--macro-gradient", type=load, metavar="LOAD",
+        help="mean gradient: 1 for x, x=1,y=0.5, or all components",
+    )  # fmt: skip
+    conducting.add_argument("--macro-flux", type=load, metavar="LOAD", help="mean flux, likewise")
     conducting.add_argument(
         "--outputs",
         default="mean_flux,iterations,residual,converged",
@@ -59,47 +89,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "residual, converged (default: %(default)s)",
     )
     for sub in (elastic, conducting):
-        sub.add_argument("store", metavar="STORE", help="path or URL of the ensemble with phase")
-        sub.add_argument("--out", required=True, metavar="STORE2", help="where to store the result")
+        _stores(sub, "path or URL of the ensemble, with labels in its variable phase")
         sub.add_argument("--components", help="components to keep, such as xx,xy (default: all)")
-        sub.add_argument("--tolerance", type=float, help="of the solution (default: 1e-6)")
-        sub.add_argument("--max-iterations", type=int, help="do exactly so many, as an estimate")
+        sub.add_argument(
+            "--tolerance",
+            type=number,
+            help="relative residual to reach (default: 1e-6, or 1e-4 with --float32)",
+        )
+        sub.add_argument("--max-iterations", type=whole, help="do exactly so many, as an estimate")
         sub.add_argument(
             "--on-failure", choices=("raise", "flag"), default="raise",
             help="stop at a cell that does not converge, or blank it (default: raise)",
         )  # fmt: skip
         sub.add_argument("--float32", action="store_true", help="compute in single precision")
-        again = sub.add_mutually_exclusive_group()
-        again.add_argument("--overwrite", action="store_true", help="replace STORE2 if it exists")
-        again.add_argument(
-            "--resume", action="store_true", help="go on with an interrupted run of the same call"
-        )
-        sub.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    spinodal = _kind(
+        kinds, "cahn-hilliard", "spinodal decomposition of concentrations",
+        "Phases are at -1 and 1. Lengths are in units of the square root of gamma if it is 1.",
+    )  # fmt: skip
+    _stores(spinodal, "path or URL of the ensemble to start from")
+    spinodal.add_argument(
+        "--variable", default="concentration", help="what to evolve (default: concentration)"
+    )
+    spinodal.add_argument("--steps", type=whole, required=True, metavar="N", help="steps to take")
+    spinodal.add_argument(
+        "--save-every", type=whole, metavar="M", help="store every M-th step, not only the last"
+    )
+    spinodal.add_argument(
+        "--dx", type=number_or_floats, default=0.25,
+        help="grid spacing, one number or one an axis (default: 0.25)",
+    )  # fmt: skip
+    spinodal.add_argument("--dt", type=number, default=1e-3, help="time step (default: 0.001)")
+    spinodal.add_argument(
+        "--gamma", type=number, default=1.0,
+        help="gradient energy coefficient; interfaces are about 4 sqrt(gamma) wide (default: 1)",
+    )  # fmt: skip
+
+
+def _kind(kinds: Any, name: str, summary: str, more: str) -> argparse.ArgumentParser:
+    description = f"{summary[0].upper()}{summary[1:]}. {more}"
+    parser: argparse.ArgumentParser = kinds.add_parser(name, help=summary, description=description)
+    return parser
+
+
+def _stores(kind: argparse.ArgumentParser, meaning: str) -> None:
+    kind.add_argument("store", metavar="STORE", help=meaning)
+    kind.add_argument("--out", required=True, metavar="STORE2", help="where to store the result")
+    add_store_options(kind, "STORE2")
 
 
 def run(args: argparse.Namespace) -> int:
     """Solve, store and summarize."""
     from mksdask.cli.statistics import read_variable
-    from mksdask.ensemble import create_ensemble, open_ensemble, resume_ensemble
+    from mksdask.ensemble import open_ensemble
 
-    phase = read_variable(open_ensemble(args.store), "phase", "STORE's variable")
-    space = [d for d in ("x", "y", "z") if d in phase.dims]
-    voxels = 1
-    for d in space:
-        voxels *= phase.sizes[d]
-    phase = phase.chunk({"sample": max(1, BLOCK // voxels), **dict.fromkeys(space, -1)})
-    result = elastic(args, phase) if args.kind == "elasticity" else conducting(args, phase)
-    given = {k: v for k, v in vars(args).items() if k in REMEMBERED and v is not None}
-    result.attrs["provenance"] = {
-        "program": f"mksdask {__version__}",
-        "source": str(args.store),
-        "simulate": given,
-    }
-    progress = False if args.quiet else None
-    if args.resume:
-        written = resume_ensemble(args.out, result, progress=progress)
+    kind: str = args.kind
+    if kind == "cahn-hilliard":
+        data = read_variable(open_ensemble(args.store), args.variable, "--variable")
+        block = SPINODAL_BLOCK
     else:
-        written = create_ensemble(args.out, result, overwrite=args.overwrite, progress=progress)
+        data = read_variable(open_ensemble(args.store), "phase", "STORE's variable")
+        block = BLOCK
+    voxels = math.prod(n for d, n in data.sizes.items() if d != "sample")
+    data = data.chunk({d: max(1, block // voxels) if d == "sample" else -1 for d in data.dims})
+    result = KINDS[kind](args, data)
+    given = {k: v for k, v in vars(args).items() if k in REMEMBERED and v is not None}
+    result.attrs["provenance"] = origin(f"simulate.{kind.replace('-', '_')}", args.store, given)
+    written = store_result(args, args.out, result)
     if not args.quiet:
         names = ", ".join(sorted(map(str, written.data_vars)))
         print(f"{args.out}: {written.sizes['sample']} samples, {names}")
@@ -108,42 +163,57 @@ def run(args: argparse.Namespace) -> int:
 
 def elastic(args: argparse.Namespace, phase: xr.DataArray) -> xr.Dataset:
     """The lazy responses asked for."""
-    from mksdask.cli.statistics import numbers
     from mksdask.simulate import effective_stiffness, elasticity
 
     common: dict[str, Any] = shared(args) | {
-        "youngs_modulus": numbers(args.youngs_modulus, "--youngs-modulus", float),
-        "poissons_ratio": numbers(args.poissons_ratio, "--poissons-ratio", float),
+        "youngs_modulus": args.youngs_modulus,
+        "poissons_ratio": args.poissons_ratio,
+        "plane": args.plane,
+        "engine": args.engine,
     }
-    common |= {"plane": args.plane, "engine": args.engine}
-    load: dict[str, Any] = {
-        "macro_strain": parse_load(args.macro_strain, "--macro-strain"),
-        "macro_stress": parse_load(args.macro_stress, "--macro-stress"),
-    }
+    loads = {"macro_strain": args.macro_strain, "macro_stress": args.macro_stress}
     return assembled(
         args,
         "effective_stiffness",
         lambda: effective_stiffness(phase, **common),
-        lambda **chosen: elasticity(phase, **load, **common, **chosen),
+        lambda **chosen: elasticity(phase, **loads, **common, **chosen),
     )
 
 
 def conducting(args: argparse.Namespace, phase: xr.DataArray) -> xr.Dataset:
     """The lazy responses asked for."""
-    from mksdask.cli.statistics import numbers
     from mksdask.simulate import conduction, effective_conductivity
 
-    k = numbers(args.conductivity, "--conductivity", float)
-    load: dict[str, Any] = {
-        "macro_gradient": parse_load(args.macro_gradient, "--macro-gradient"),
-        "macro_flux": parse_load(args.macro_flux, "--macro-flux"),
-    }
+    k = args.conductivity
+    loads = {"macro_gradient": args.macro_gradient, "macro_flux": args.macro_flux}
     return assembled(
         args,
         "effective_conductivity",
         lambda: effective_conductivity(phase, k, **shared(args)),
-        lambda **chosen: conduction(phase, k, **load, **shared(args), **chosen),
+        lambda **chosen: conduction(phase, k, **loads, **shared(args), **chosen),
     )
+
+
+def decomposing(args: argparse.Namespace, field: xr.DataArray) -> xr.Dataset:
+    """The lazy concentrations asked for."""
+    from mksdask.simulate import cahn_hilliard
+
+    evolved = cahn_hilliard(
+        field,
+        args.steps,
+        save_every=args.save_every,
+        dx=args.dx,
+        dt=args.dt,
+        gamma=args.gamma,
+    )
+    return evolved.to_dataset()
+
+
+KINDS: dict[str, Callable[[argparse.Namespace, xr.DataArray], xr.Dataset]] = {
+    "elasticity": elastic,
+    "conduction": conducting,
+    "cahn-hilliard": decomposing,
+}
 
 
 def assembled(args: argparse.Namespace, effective: str, homogenize: Any, solve: Any) -> xr.Dataset:
@@ -173,26 +243,3 @@ def shared(args: argparse.Namespace) -> dict[str, Any]:
         "on_failure": args.on_failure,
         "dtype": "float32" if args.float32 else "float64",
     }
-
-
-def parse_load(text: str | None, option: str) -> float | list[float] | dict[str, float] | None:
-    """One number, all components, or some by name.
-
-    >>> parse_load("0.01", "--macro-strain"), parse_load("xx=0.01,xy=0", "--macro-strain")
-    (0.01, {'xx': 0.01, 'xy': 0.0})
-    """
-    if text is None:
-        return None
-    from mksdask.cli.statistics import numbers
-
-    if "=" not in text:
-        found = numbers(text, option, float)
-        return found[0] if len(found) == 1 else found
-    load = {}
-    for item in text.split(","):
-        name, _, value = item.partition("=")
-        try:
-            load[name.strip()] = float(value)
-        except ValueError:
-            raise ValueError(f"{option} has {item!r}; wanted items such as xx=0.01") from None
-    return load

@@ -1,6 +1,10 @@
 """Compute the two-point statistics of an ensemble into a new one.
 
-Example: mksdask statistics steel.zarr --states 2 --pairs 0-0,0-1 --cutoff 20 --out f.zarr
+examples:
+  mksdask statistics steel.zarr --states 2 --pairs 0-0,0-1 --cutoff 20 --out f.zarr
+  mksdask statistics steel.zarr --states 2 --pairs auto --boundary z=nonperiodic --out auto.zarr
+  mksdask statistics grown.zarr --variable concentration --basis legendre --states 3 \\
+      --domain=-1.2,1.2 --out field.zarr
 """
 
 from __future__ import annotations
@@ -8,6 +12,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from mksdask.cli.results import add_store_options, origin, store_result
+from mksdask.cli.values import whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,21 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: what the ensemble says of itself, else periodic)",
     )
     parser.add_argument(
-        "--states", type=int, help="number of states (default: that of the named phases)"
+        "--states", type=whole, help="number of states (default: that of the named phases)"
     )
-    parser.add_argument("--basis", choices=BASES, default="primitive", help="default: primitive")
     parser.add_argument(
-        "--domain", help="range of the field, a,b (write --domain=-1,1 if a is negative)"
+        "--basis",
+        choices=BASES,
+        default="primitive",
+        help="local states: primitive for labels and binned fields, legendre or fourier for smooth "
+        "functions of a field (default: primitive)",
+    )
+    parser.add_argument(
+        "--domain",
+        help="range of the field, written --domain=-1,1 (default: the labels are the states)",
     )
     parser.add_argument("--variable", default="phase", help="what to correlate (default: phase)")
     parser.add_argument("--mask", metavar="VARIABLE", help="variable with weights in [0, 1]")
-    parser.add_argument("--overwrite", action="store_true", help="replace STORE2 if it exists")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    add_store_options(parser, "STORE2")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compute, store and summarize."""
-    from mksdask.ensemble import create_ensemble, open_ensemble
+    from mksdask.ensemble import open_ensemble
     from mksdask.statistics import two_point_statistics
 
     ds = open_ensemble(args.store)
@@ -66,9 +79,7 @@ def run(args: argparse.Namespace) -> int:
     )
     result = f.rename("two_point").to_dataset()
     result.attrs["provenance"] = provenance(args)
-    written = create_ensemble(
-        args.out, result, overwrite=args.overwrite, progress=False if args.quiet else None
-    )
+    written = store_result(args, args.out, result)
     if not args.quiet:
         lags = " x ".join(str(written.sizes[d]) for d in f.dims if str(d).startswith("lag_"))
         pairs = ", ".join(map(str, written["pair"].values))
@@ -172,8 +183,6 @@ def numbers(text: str, option: str, kind: type, count: int | None = None) -> lis
 
 def provenance(args: argparse.Namespace) -> dict[str, Any]:
     """Where the result comes from, for its attributes."""
-    from mksdask import __version__
-
     options = ("pairs", "cutoff", "boundary", "states", "basis", "domain", "variable", "mask")
     given = {o: getattr(args, o) for o in options if getattr(args, o) is not None}
-    return {"program": f"mksdask {__version__}", "source": str(args.store), "statistics": given}
+    return origin("two_point_statistics", args.store, given)

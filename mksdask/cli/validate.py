@@ -1,4 +1,11 @@
-"""Check an ensemble: structure, checksums of every chunk, labels."""
+"""Check an ensemble: structure, checksums of every chunk, labels.
+
+examples:
+  mksdask validate steel.zarr
+  mksdask validate steel.zarr --quick
+
+The exit code is 1 if anything is wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +14,7 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("store", help="path or URL of the ensemble")
+    parser.add_argument("store", metavar="STORE", help="path or URL of the ensemble")
     parser.add_argument(
         "--quick", action="store_true", help="check the structure only, without reading the data"
     )

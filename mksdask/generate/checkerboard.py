@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mksdask.generate.arguments import AXES, checked_phases, checked_shape
+from mksdask.generate.provenance import described
 from mksdask.generate.seeded import lazy_samples
 
 
@@ -53,16 +54,16 @@ def checkerboard(
         shape,
         1,
         seed=0,
-        attrs={
-            "generator": "checkerboard",
-            "periodic": [
+        attrs=described(
+            "checkerboard",
+            [
                 AXES[i]
                 for i, (n, s) in enumerate(zip(shape, squares, strict=True))
                 if n % (n_phases * s) == 0
             ],
-            "n_phases": n_phases,
-            "square": squares,
-        },
+            n_phases=n_phases,
+            square=squares,
+        ),
         options={"squares": squares, "n_phases": n_phases},
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mksdask.generate.arguments import AXES, checked_phases, checked_shape
+from mksdask.generate.provenance import described
 from mksdask.generate.seeded import lazy_samples
 
 
@@ -54,11 +55,7 @@ def delta(n_phases: int, shape: Sequence[int], *, chunks: int | None = None) -> 
         chunks=chunks,
         parameters=pairs.astype(float),
         coords={"matrix": pairs[:, 0], "inclusion": pairs[:, 1]},
-        attrs={
-            "generator": "delta",
-            "periodic": list(AXES[: len(shape)]),
-            "n_phases": int(n_phases),
-        },
+        attrs=described("delta", AXES[: len(shape)], n_phases=int(n_phases)),
     )
 
 

@@ -90,6 +90,7 @@ def fibers(
     else:
         core = length - 2 * radius
     return lazy_particles(
+        "fibers",
         n_samples,
         shape,
         fraction,
@@ -108,8 +109,7 @@ def fibers(
         seed=seed,
         first_sample=first_sample,
         chunks=chunks,
-        attrs={
-            "generator": "fibers",
+        told={
             "length": length if length == "through" else float(length),
             "direction": "random" if towards is None else towards,
             "misalignment": float(misalignment),

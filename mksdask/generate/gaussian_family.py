@@ -9,6 +9,7 @@ import xarray as xr
 
 from mksdask.generate.arguments import AXES, checked_samples, checked_shape
 from mksdask.generate.blur import cut_at_ranks, gaussian_filter, smoothed
+from mksdask.generate.provenance import described
 from mksdask.generate.seeded import drawn_per_sample, lazy_samples
 
 
@@ -80,13 +81,14 @@ def gaussian_family(
             **{f"width_{AXES[i]}": picked[:, i] for i in range(len(shape))},
             "fraction": fraction,
         },
-        attrs={
-            "generator": "gaussian_family",
-            "periodic": list(AXES[: len(shape)]),
-            "n_phases": 2,
-            "widths": choices.tolist(),
-            "fractions": [float(f) for f in fractions],
-        },
+        attrs=described(
+            "gaussian_family",
+            AXES[: len(shape)],
+            seed,
+            n_phases=2,
+            widths=choices.tolist(),
+            fractions=[float(f) for f in fractions],
+        ),
     )
 
 

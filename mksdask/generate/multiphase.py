@@ -20,6 +20,7 @@ from mksdask.generate.arguments import (
 )
 from mksdask.generate.blur import cut_at_ranks, cut_evenly, gaussian_filter, smoothed
 from mksdask.generate.classes import expanded
+from mksdask.generate.provenance import described
 from mksdask.generate.seeded import lazy_samples
 
 
@@ -112,9 +113,9 @@ def multiphase(
     sizes, varied = checked_grain_sizes(grain_size, shape, n_samples)
     if varied:
         coords |= {f"grain_size_{AXES[i]}": sizes[:, i] for i in range(len(shape))}
-    attrs: dict[str, Any] = {"generator": "multiphase", "periodic": list(AXES[: len(shape)])}
+    told: dict[str, Any] = {"continuous": True} if continuous else {}
     if not varied:
-        attrs["grain_size"] = sizes[0].tolist()
+        told["grain_size"] = sizes[0].tolist()
     cuts: np.ndarray | None = None
     if fractions is not None:
         shares, varied = checked_fractions(fractions, n_samples, n_phases)
@@ -124,16 +125,16 @@ def multiphase(
         if varied:
             coords |= {f"fraction_{i}": shares[:, i] for i in range(n_phases)}
         else:
-            attrs["fractions"] = shares[0].tolist()
+            told["fractions"] = shares[0].tolist()
     elif fraction_variance:
         raise ValueError(
             f"fraction_variance is {fraction_variance} but no fractions are given: give fractions"
         )
     if not continuous:
         n_phases = checked_phases(2 if n_phases is None else n_phases)
-        attrs["n_phases"] = n_phases
+        told["n_phases"] = n_phases
         if fraction_variance:
-            attrs["fraction_variance"] = fraction_variance
+            told["fraction_variance"] = fraction_variance
     return lazy_samples(
         _make,
         shape,
@@ -143,7 +144,7 @@ def multiphase(
         chunks=chunks,
         parameters=sizes if cuts is None else np.hstack([sizes, cuts]),
         coords=coords,
-        attrs=attrs,
+        attrs=described("multiphase", AXES[: len(shape)], seed, **told),
         name="field" if continuous else "phase",
         dtype=np.float64 if continuous else np.uint8,
         options={"n_phases": n_phases, "variance": fraction_variance, "continuous": continuous},

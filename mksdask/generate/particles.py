@@ -13,6 +13,7 @@ from mksdask.errors import DataError
 from mksdask.generate.arguments import AXES, checked_samples
 from mksdask.generate.capsules import capsule_volumes, paint
 from mksdask.generate.packing import separated
+from mksdask.generate.provenance import described
 from mksdask.generate.seeded import lazy_samples
 
 # Densest hard-core packings accepted. Pushing apart succeeds up to there for equal spheres;
@@ -29,6 +30,7 @@ Axes = Callable[..., np.ndarray]
 
 
 def lazy_particles(
+    generator: str,
     n_samples: int,
     shape: tuple[int, ...],
     fraction: npt.ArrayLike,
@@ -44,7 +46,7 @@ def lazy_particles(
     seed: int,
     first_sample: int,
     chunks: int | None,
-    attrs: dict[str, Any],
+    told: dict[str, Any] | None = None,
 ) -> xr.DataArray:
     """Ensemble of capsules of a radius and a core length in a periodic matrix, lazily.
 
@@ -90,15 +92,18 @@ def lazy_particles(
         chunks=chunks,
         parameters=fractions[:, None],
         coords={"fraction": fractions} if varied else {},
-        attrs={
-            **attrs,
+        attrs=described(
+            generator,
+            AXES[: len(shape)],
+            seed,
             **({} if varied else {"fraction": float(fractions[0])}),
-            "periodic": list(AXES[: len(shape)]),
-            "n_phases": 2,
-            "radius": float(radius),
-            "size_variation": float(size_variation),
-            "hard_core": int(hard_core),
-        },
+            n_phases=2,
+            radius=float(radius),
+            size_variation=float(size_variation),
+            hard_core=bool(hard_core),
+            tolerance=float(tolerance),
+            **(told or {}),
+        ),
         options={
             "radius": float(radius),
             "core": float(core),

@@ -115,7 +115,7 @@ def lazy_samples(
         sizes=dict(zip(dims[1:], shape, strict=True)),
         dtype=dtype,
         name=name,
-        attrs={**(attrs or {}), "seed": seed},
+        attrs=attrs,
         kwargs={
             "make": make,
             "shape": tuple(shape),

@@ -58,6 +58,7 @@ def spheres(
     array([0.3, 0.3])
     """
     return lazy_particles(
+        "spheres",
         n_samples,
         checked_shape(shape),
         fraction,
@@ -72,7 +73,6 @@ def spheres(
         seed=seed,
         first_sample=first_sample,
         chunks=chunks,
-        attrs={"generator": "spheres"},
     )
 
 

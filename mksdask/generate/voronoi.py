@@ -18,6 +18,7 @@ from mksdask.generate.arguments import (
     checked_shape,
 )
 from mksdask.generate.orientations import uniform_orientations
+from mksdask.generate.provenance import described
 from mksdask.generate.seeded import Streams, lazy_samples, sample_rows
 from mksdask.generate.tessellation import tessellate
 from mksdask.lazy import lift
@@ -89,20 +90,18 @@ def voronoi(
     wrapped = _checked_periodic(periodic, axes)
     shares, varied = checked_fractions(fractions, n_samples)
     coords: dict[str, Any] = {}
-    attrs = {
-        "generator": "voronoi",
+    told: dict[str, Any] = {
         "size_variation": float(size_variation),
-        "periodic": [a for a, w in zip(axes, wrapped, strict=True) if w],
         "n_phases": shares.shape[1],
     }
     if np.ndim(n_grains):
         coords["n_grains"] = counts
     else:
-        attrs["n_grains"] = int(counts[0])
+        told["n_grains"] = int(counts[0])
     if varied:
         coords |= {f"fraction_{i}": shares[:, i] for i in range(shares.shape[1])}
     else:
-        attrs["fractions"] = shares[0].tolist()
+        told["fractions"] = shares[0].tolist()
     layout: dict[str, Any] = {
         "seed": seed,
         "first_sample": first_sample,
@@ -155,7 +154,9 @@ def voronoi(
         kwargs={"seed": seed},
     )
     arrays = (grain, phase, orientation, angles)
-    return xr.Dataset({a.name: a for a in arrays}, attrs={**attrs, "seed": seed})
+    around = [a for a, w in zip(axes, wrapped, strict=True) if w]
+    attrs = described("voronoi", around, seed, **told)
+    return xr.Dataset({a.name: a for a in arrays}, attrs=attrs)
 
 
 def _grains(

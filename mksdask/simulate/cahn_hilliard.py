@@ -19,6 +19,7 @@ import xarray as xr
 from mksdask import fft
 from mksdask.errors import DataError
 from mksdask.generate.arguments import AXES, checked_shape, is_whole
+from mksdask.generate.provenance import described
 from mksdask.generate.seeded import lazy_samples
 from mksdask.lazy import ArrayLike, lift
 
@@ -97,6 +98,10 @@ def cahn_hilliard(
         raise ValueError(f"field has shape {field.shape}; wanted no empty axis")
     dims = tuple(map(str, field.dims)) if labelled else ("sample", *AXES[: field.ndim - 1])
     space = tuple(d for d in dims if d != "sample")
+    if "step" in space:
+        raise ValueError(
+            f"field has dims {dims}; wanted sample and space: choose a step, as field.isel(step=-1)"
+        )
     spacing = _checked_spacing(dx, len(space))
     _check_positive(dt=dt, gamma=gamma, mobility=mobility)
     if mobility * dt > LARGEST_STEP * gamma:
@@ -168,12 +173,13 @@ def concentration_noise(
         seed=seed,
         first_sample=first_sample,
         chunks=chunks,
-        attrs={
-            "generator": "concentration_noise",
-            "mean": mean,
-            "amplitude": amplitude,
-            "periodic": list(AXES[: len(shape)]),
-        },
+        attrs=described(
+            "concentration_noise",
+            AXES[: len(shape)],
+            seed,
+            mean=float(mean),
+            amplitude=float(amplitude),
+        ),
         name="concentration",
         dtype=dtype,
         options={"mean": mean, "amplitude": amplitude},

@@ -182,7 +182,7 @@ def test_fibers_point_where_asked():
 def test_through_fibers_do_not_change_along_their_axis():
     phase = fibers(2, (9, 40, 30), 4, "through", 0.5, direction="x")
     assert (phase == phase.isel(x=0)).all()
-    assert phase.attrs["length"] == "through"
+    assert phase.attrs["provenance"]["parameters"]["length"] == "through"
 
 
 @pytest.mark.parametrize("make", [spheres, fibers])
