@@ -17,6 +17,8 @@ from mksdask.ensemble.export import export
 from mksdask.ensemble.ingest import ingest
 from mksdask.errors import DataError, IncompleteEnsembleWarning
 from mksdask.progress import compute
+from mksdask.reduction import IncrementalPCA
+from mksdask.saved_models import load_model, save_model
 from mksdask.statistics import (
     TwoPointStatistics,
     check_statistics,
@@ -37,6 +39,7 @@ __all__ = [
     "DataError",
     "FourierBasis",
     "IncompleteEnsembleWarning",
+    "IncrementalPCA",
     "LegendreBasis",
     "PrimitiveBasis",
     "TwoPointStatistics",
@@ -56,11 +59,13 @@ __all__ = [
     "generate",
     "ingest",
     "lineal_path",
+    "load_model",
     "open_ensemble",
     "pair_correlation",
     "plan_chunks",
     "plot",
     "resume_ensemble",
+    "save_model",
     "simulate",
     "specific_surface",
     "two_point_statistics",

@@ -6,6 +6,7 @@ block of samples, which it hands to :func:`lift`.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -214,6 +215,37 @@ def reduce_samples(
     )
 
 
+def summarize_samples(
+    array: da.Array,
+    summarize: Callable[[np.ndarray], Any],
+    merge: Callable[[list[Any]], Any],
+) -> Any:
+    """Merge the summaries of all chunks of samples (axis 0), lazily, as a tree of any objects.
+
+    Like :func:`reduce_samples` where the result is not an array: gives a Dask delayed value. Each
+    chunk is read by one task. The other axes must each be one chunk.
+
+    >>> summarize_samples(da.ones((6, 2), chunks=(2, 2)), len, sum).compute()
+    6
+    """
+    split = [axis for axis in range(1, array.ndim) if array.numblocks[axis] > 1]
+    if split:
+        raise ValueError(
+            f"chunked along axes {split}, which this computation needs whole: "
+            f".rechunk({{{', '.join(f'{axis}: -1' for axis in split)}}}) first"
+        )
+    each = delayed(summarize, pure=False, traverse=False)
+    together = delayed(_merge_parts, pure=False, traverse=False)
+    parts = [each(block) for block in array.to_delayed().ravel()]
+    while len(parts) > 1:
+        parts = [together(merge, *parts[i : i + 4]) for i in range(0, len(parts), 4)]
+    return parts[0]
+
+
+def _merge_parts(merge: Callable[[list[Any]], Any], *parts: Any) -> Any:
+    return merge(list(parts))
+
+
 @dataclass(frozen=True)
 class TilePlace:
     """Where a tile lies: in the volume (``start``), and in the block handed to the kernel.
@@ -376,7 +408,7 @@ def is_lazy(data: ArrayLike) -> bool:
     >>> is_lazy(np.zeros(3)), is_lazy(da.zeros(3))
     (False, True)
     """
-    return isinstance(getattr(data, "data", data), da.Array) or isinstance(data, da.Array)
+    return isinstance(data.data if isinstance(data, xr.DataArray) else data, da.Array)
 
 
 def split_dims(data: xr.DataArray, dims: Collection[str]) -> list[str]:
@@ -507,7 +539,8 @@ def visit(array: da.Array, visitor: Callable[[np.ndarray, tuple[int, ...]], int]
     """Call ``visitor(block, index)`` on every block, lazily: one integer a block.
 
     For work with side effects, such as storing blocks; the result has the shape
-    ``array.numblocks``, so single blocks can be asked for by index.
+    ``array.numblocks``, so single blocks can be asked for by index. Every call gets names of its
+    own, since a scheduler that remembers an equal task would not do the work again.
 
     >>> visit(da.ones((4, 2), chunks=(2, 2)), lambda block, index: index[0]).compute()
     array([[0],
@@ -519,8 +552,7 @@ def visit(array: da.Array, visitor: Callable[[np.ndarray, tuple[int, ...]], int]
         dtype=np.int64,
         chunks=tuple((1,) * n for n in array.numblocks),
         meta=np.empty((0,) * array.ndim, dtype=np.int64),
-        name=None,
-        token="visit",
+        name=f"visit-{uuid.uuid4().hex}",
     )
 
 

@@ -43,10 +43,15 @@ def compute(*collections: Any, label: str = "", progress: bool | None = None) ->
     if label and not _in_notebook():
         print(label, file=sys.stderr)
     futures = client.compute(list(collections))
-    watch(futures)
-    if not _in_notebook():
-        print(file=sys.stderr)
-    return tuple(client.gather(futures))
+    try:
+        watch(futures)
+        if not _in_notebook():
+            print(file=sys.stderr)
+        return tuple(client.gather(futures))
+    except BaseException:
+        # A traceback may keep the futures alive, and with them results and errors on the cluster.
+        client.cancel(futures)
+        raise
 
 
 @contextmanager

@@ -28,6 +28,7 @@ COMMANDS: tuple[str, ...] = (
     "generate",
     "simulate",
     "statistics",
+    "reduce",
 )
 
 

@@ -59,7 +59,8 @@ def region(array: zarr.Array[Any], index: Index, first: int = 0) -> tuple[slice,
     """Where block ``index`` lies; indices along ``sample`` count from the block of ``first``."""
     unit = write_unit(array)
     start = [i * n for i, n in zip(index, unit, strict=True)]
-    start[0] += first - first % unit[0]
+    if start:
+        start[0] += first - first % unit[0]
     return tuple(
         slice(a, min(a + n, size)) for a, n, size in zip(start, unit, array.shape, strict=True)
     )
@@ -70,13 +71,32 @@ def grid_shape(array: zarr.Array[Any]) -> Index:
     return tuple(math.ceil(n / c) for n, c in zip(array.shape, write_unit(array), strict=True))
 
 
+def block_key(index: Index) -> str:
+    """Key of a block below the key of its array.
+
+    >>> block_key((0, 2)), block_key(())
+    ('c/0/2', 'c')
+    """
+    return "/".join(["c", *map(str, index)])
+
+
 def existing_blocks(location: Location, array: zarr.Array[Any]) -> set[Index]:
     """Indices of the blocks in the store, by listing and not by reading."""
-    prefix = f"{array.path}/c/"
-    return {
-        tuple(int(part) for part in key[len(prefix) :].split("/"))
-        for key in location.keys(prefix.rstrip("/"))
-    }
+    found = location.keys(array.path)
+    return {i for i in all_blocks(array) if f"{array.path}/{block_key(i)}" in found}
+
+
+def touched_blocks(array: zarr.Array[Any], selection: Any) -> set[Index]:
+    """Indices of the blocks that a selection of slices and whole numbers reads."""
+    chosen = selection if isinstance(selection, tuple) else (selection,)
+    chosen = (*(c for c in chosen if c is not Ellipsis), *([slice(None)] * array.ndim))
+    ranges = []
+    for part, unit, size in zip(chosen[: array.ndim], write_unit(array), array.shape, strict=True):
+        entries = range(size)[part] if isinstance(part, slice) else range(size)
+        if isinstance(part, int | np.integer):
+            entries = range(int(part) % size, int(part) % size + 1)
+        ranges.append(range(entries[0] // unit, entries[-1] // unit + 1) if entries else range(0))
+    return set(itertools.product(*ranges))
 
 
 def all_blocks(array: zarr.Array[Any]) -> set[Index]:

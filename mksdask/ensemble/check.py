@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 
 from mksdask import progress as watch
-from mksdask.ensemble import blocks, layout
+from mksdask.ensemble import blocks, values
 from mksdask.ensemble.location import Location
 from mksdask.errors import DataError
 from mksdask.lazy import lift
@@ -35,7 +35,8 @@ def check_blocks(
     """Read the blocks ``indices`` of variable ``name``, one task each."""
     if not indices:
         return []
-    table = da.from_array(np.asarray(indices, dtype=np.int64), chunks=(1, -1), name=False)
+    rows = np.asarray(indices, dtype=np.int64).reshape(len(indices), -1)
+    table = da.from_array(rows, chunks=(1, -1), name=False)
     results = lift(
         _check,
         table,
@@ -52,28 +53,20 @@ def check_blocks(
     ]
 
 
-def broken_blocks(
-    location: Location, name: str, indices: Sequence[blocks.Index], progress: bool | None = None
-) -> list[blocks.Index]:
-    """Those of ``indices`` whose checksum does not hold."""
-    checks = check_blocks(location, name, indices, progress)
-    return [check.index for check in checks if not check.readable]
-
-
 def _check(indices: np.ndarray, location: Location, name: str) -> np.ndarray:
-    array = location.array(name)
+    array = values.open_array(location, name)
     found = np.zeros((len(indices), _FIELDS))
     for row, index in zip(found, indices, strict=True):
         region = blocks.region(array, tuple(int(i) for i in index))
         try:
-            values = np.asarray(layout.read_checked(array, region, name, location.url))
+            block = values.read_checked(location, array, region)
         except DataError:
             continue
         row[0] = 1
-        if values.dtype.kind in "fc":
-            row[1] = np.isnan(values).any()
-        if values.dtype.kind in "biuf":
+        if block.dtype.kind in "fc":
+            row[1] = np.isnan(block).any()
+        if block.dtype.kind in "biuf":
             with np.errstate(all="ignore"):
-                row[2] = np.fmin.reduce(values, axis=None)
-                row[3] = np.fmax.reduce(values, axis=None)
+                row[2] = np.fmin.reduce(block, axis=None)
+                row[3] = np.fmax.reduce(block, axis=None)
     return found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import uuid
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import dask.array as da
@@ -10,13 +13,16 @@ import numpy as np
 import xarray as xr
 
 from mksdask import progress as watch
-from mksdask.ensemble import blocks, layout
-from mksdask.ensemble.check import broken_blocks
+from mksdask.ensemble import blocks, layout, values
+from mksdask.ensemble.check import check_blocks
 from mksdask.ensemble.location import Location
 from mksdask.ensemble.prepare import block_names
 from mksdask.ensemble.schema import SAMPLE
 from mksdask.errors import DataError
-from mksdask.lazy import visit
+from mksdask.lazy import is_lazy, visit
+
+# Blocks along ``sample`` written in one go where data must be joined from other chunks.
+WINDOW = 16
 
 
 def lay_out(location: Location, ds: xr.Dataset, unfinished: Mapping[str, Any]) -> list[str]:
@@ -26,7 +32,8 @@ def lay_out(location: Location, ds: xr.Dataset, unfinished: Mapping[str, Any]) -
     if extra:
         attrs["coordinates"] = " ".join(extra)
     names = block_names(ds)
-    layout.commit_root(location, attrs, {}, names, unfinished)
+    store_id = uuid.uuid4().hex
+    layout.commit_root(location, attrs, {}, names, unfinished, store_id)
     for key, variable in ds.variables.items():
         name = str(key)
         # Columns have one number a sample: they lie in few, large chunks.
@@ -37,7 +44,7 @@ def lay_out(location: Location, ds: xr.Dataset, unfinished: Mapping[str, Any]) -
         if name not in names:
             location.array(name, read_only=False)[...] = _values(variable)
     arrays = layout.written_arrays(location, map(str, ds.variables))
-    layout.commit_root(location, attrs, arrays, names, unfinished)
+    layout.commit_root(location, attrs, arrays, names, unfinished, store_id)
     return names
 
 
@@ -56,8 +63,8 @@ def lengthen(location: Location, ds: xr.Dataset, names: Sequence[str], first: in
 
 def _values(variable: xr.Variable) -> np.ndarray:
     """One number or name a sample, computed if lazy: columns are small and stored at once."""
-    values = np.asarray(variable.values)
-    return values.astype(object) if values.dtype.kind in "UOT" else values
+    entries = np.asarray(variable.values)
+    return entries.astype(object) if entries.dtype.kind in "UOT" else entries
 
 
 def fill(
@@ -67,18 +74,33 @@ def fill(
     first: int,
     progress: bool | None,
 ) -> None:
-    """Write blocks (those in ``todo``, or all where it says None) in one computation."""
-    work: list[Any] = []
-    for name, indices in todo.items():
+    """Write blocks: those in ``todo`` (indices of the data), or all where it says None.
+
+    Data in other chunks than the store are joined from parts of several; so that the parts waiting
+    for one another stay few however long the ensemble is, these are written window by window.
+    """
+    written = {}
+    window = 1
+    for name in todo:
         source = aligned(ds[name], layout.write_unit(location.array(name)), first)
-        written = visit(source, blocks.BlockWriter(location, name, first))
-        if indices is None:
-            work.append(written)
-        else:
-            delayed = written.to_delayed()
-            work += [delayed[index] for index in indices]
-    if work:
-        watch.compute(*work, label="writing", progress=progress)
+        written[name] = visit(source, blocks.BlockWriter(location, name, first))
+        given = ds[name].data
+        if is_lazy(given) and given.chunks != source.chunks:
+            window = max(window, math.ceil(source.numblocks[0] / WINDOW))
+    length = max(v.numblocks[0] for v in written.values())
+    edges = [length * i // window for i in range(window + 1)]
+    with watch.bar(window, "writing", False if window == 1 else progress) as shown:
+        for start, stop in pairwise(edges):
+            work: list[Any] = []
+            for name, indices in todo.items():
+                if indices is None:
+                    work.append(written[name].blocks[start:stop])
+                else:
+                    delayed = written[name].to_delayed()
+                    work += [delayed[index] for index in indices if start <= index[0] < stop]
+            if work:
+                watch.compute(*work, label="writing", progress=progress if window == 1 else False)
+            shown.update(1)
 
 
 def aligned(array: xr.DataArray, unit: tuple[int, ...], first: int) -> da.Array:
@@ -110,25 +132,29 @@ def todo_blocks(
     # A block shared with old samples exists whether or not the new ones are in it: write it again.
     shared = {i for i in wanted if i[0] * unit < first}
     present = (wanted - shared) & blocks.existing_blocks(location, array)
-    broken = broken_blocks(location, name, sorted(present), progress)
-    redo = (wanted - present) | set(broken)
+    checks = check_blocks(location, name, sorted(present), progress)
+    redo = (wanted - present) | {c.index for c in checks if not c.readable}
     return sorted((i[0] - first // unit, *i[1:]) for i in redo)
 
 
 def finish(location: Location) -> None:
-    """Commit what has been written."""
+    """Commit what has been written, once every block of it exists."""
     document = layout.root_document(location)
     attrs = layout.user_attrs(document)
     ours = document["attributes"][layout.OURS]
+    lost = blocks.missing_samples(location, ours["blocks"])
+    if lost.any():
+        raise DataError(
+            f"samples {blocks.ranges(lost)} of {location.url} are missing although all were to be "
+            "written: call resume_ensemble with the same dataset"
+        )
     unfinished = ours["unfinished"] or {}
     if unfinished.get("provenance"):
         provenance = dict(attrs.get("provenance") or {})
         provenance["appended"] = [*provenance.get("appended", []), unfinished["provenance"]]
         attrs["provenance"] = provenance
     arrays = layout.written_arrays(location, layout.stored_arrays(document))
-    layout.commit_root(location, attrs, arrays, ours["blocks"], None)
-    if unfinished.get("previous"):
-        Location(unfinished["previous"], location.options).delete()
+    layout.commit_root(location, attrs, arrays, ours["blocks"], None, ours["store_id"])
 
 
 def check_same_data(
@@ -137,15 +163,16 @@ def check_same_data(
     todo: Mapping[str, Sequence[blocks.Index]],
     first: int,
 ) -> None:
-    """Compute one block of each variable that is stored already and compare."""
+    """Compute the first, a middle and the last block that is stored already, and compare."""
     pairs = []
     for name, missing in todo.items():
         array = location.array(name)
         source = aligned(ds[name], layout.write_unit(array), first)
         kept = set(np.ndindex(source.numblocks)) - set(missing)
-        if kept:
-            index = min(kept)
-            stored = layout.read_values(location, name, blocks.region(array, index, first))
+        ordered = sorted(kept)
+        some = {ordered[i] for i in (0, len(ordered) // 2, -1)} if ordered else set()
+        for index in sorted(some):
+            stored = values.read_values(location, name, blocks.region(array, index, first))
             pairs.append((name, source.blocks[index], stored))
     computed = watch.compute(*(block for _, block, _ in pairs), progress=False)
     for (name, _, stored), block in zip(pairs, computed, strict=True):

@@ -8,7 +8,6 @@ point: an ensemble grows, for all variables together, at the moment it is writte
 from __future__ import annotations
 
 import uuid
-import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -16,9 +15,9 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
-from mksdask.ensemble.location import Location
+from mksdask.ensemble.location import INCOMING, Location
 from mksdask.ensemble.plan import inner_chunks
-from mksdask.ensemble.schema import SAMPLE, SCHEMA_VERSION, plain_attrs
+from mksdask.ensemble.schema import SCHEMA_VERSION, plain_attrs
 from mksdask.errors import DataError
 from mksdask.version import __version__
 
@@ -96,12 +95,18 @@ def root_document(location: Location) -> dict[str, Any]:
     document = location.read_json(ROOT)
     if document is None:
         if not location.exists():
-            raise FileNotFoundError(f"no ensemble at {location.url}")
+            hint = ""
+            if location.sibling(INCOMING).exists():
+                hint = (
+                    ": its replacement was interrupted at the last step, which resume_ensemble does"
+                )
+            raise FileNotFoundError(f"no ensemble at {location.url}{hint}")
         raise DataError(
             f"{location.url} is not an mksdask ensemble (it has no {ROOT}): make one with "
             "create_ensemble or ingest"
         )
-    ours = document.get("attributes", {}).get(OURS)
+    attributes = document.get("attributes") if isinstance(document, dict) else None
+    ours = attributes.get(OURS) if isinstance(attributes, dict) else None
     if not isinstance(ours, dict) or "schema_version" not in ours:
         raise DataError(
             f"{location.url} was written by another program: open it with xarray.open_zarr and "
@@ -132,11 +137,16 @@ def commit_root(
     arrays: Mapping[str, Any],
     block_names: Sequence[str],
     unfinished: Mapping[str, Any] | None,
+    store_id: str,
 ) -> None:
-    """Replace the root: attributes, committed array metadata, and what is unfinished if anything."""
+    """Replace the root: attributes, committed array metadata, and what is unfinished if anything.
+
+    ``store_id`` stays for the life of an ensemble; what replaces it has another one.
+    """
     entry = {
         "schema_version": SCHEMA_VERSION,
         "written_by": __version__,
+        "store_id": store_id,
         "commit": uuid.uuid4().hex,
         "blocks": list(block_names),
         "unfinished": unfinished,
@@ -159,38 +169,3 @@ def commit_root(
 def written_arrays(location: Location, names: Iterable[str]) -> dict[str, Any]:
     """Metadata of arrays as they lie in the store now, to be committed."""
     return {name: location.read_json(f"{name}/{ROOT}") for name in names}
-
-
-def read_values(location: Location, name: str, selection: Any = ...) -> np.ndarray:
-    """Values of a stored array; text comes back as NumPy unicode."""
-    values = np.asarray(read_checked(location.array(name), selection, name, location.url))
-    # By way of lists: NumPy does not cast its variable-width text to fixed-width text of any length.
-    return np.array(values.tolist(), dtype=str) if values.dtype.kind in "OT" else values
-
-
-def read_checked(array: zarr.Array[Any], selection: Any, name: str, url: str) -> Any:
-    """Read part of an array; a broken chunk is said with variable, samples and store."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", category=RuntimeWarning)
-            return array[selection]
-    except (FileNotFoundError, PermissionError):
-        raise
-    except Exception as error:  # decompressors raise what they like on flipped bytes
-        where = _samples_of(array, selection)
-        raise DataError(
-            f"variable {name!r}{where} of {url} is corrupt (checksum or decompression failed: "
-            f"{type(error).__name__}): restore it from a copy, or delete that chunk file and run "
-            "resume_ensemble with the original data"
-        ) from error
-
-
-def _samples_of(array: zarr.Array[Any], selection: Any) -> str:
-    dims = array.metadata.dimension_names or ()  # type: ignore[union-attr]
-    first = selection[0] if isinstance(selection, tuple) and selection else selection
-    if not dims or dims[0] != SAMPLE:
-        return ""
-    start, stop, _ = (
-        first.indices(array.shape[0]) if isinstance(first, slice) else (0, array.shape[0], 1)
-    )
-    return f", samples {start} to {stop - 1},"

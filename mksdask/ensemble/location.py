@@ -24,6 +24,9 @@ except ImportError:  # pragma: no cover
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".writer-lock"
+# A replacement is written beside the ensemble and takes its place when it is complete.
+INCOMING = ".incoming"
+OUTGOING = ".outgoing"
 # Zarr's local store writes through a file of this ending and renames it: what is left of it was
 # never part of the data.
 PARTIAL = ".partial"
@@ -48,8 +51,9 @@ class Location:
         if not text:
             raise ValueError("store is empty; wanted a path or an fsspec URL")
         self.options = dict(storage_options or {})
-        self.local = "://" not in text or text.startswith("file://")
-        self.url = os.path.abspath(text.removeprefix("file://")) if self.local else text
+        bare = text.removeprefix("file://").removeprefix("local://")
+        self.local = "://" not in bare
+        self.url = os.path.abspath(os.path.expanduser(bare)) if self.local else text
         self.fs, self.path = fsspec.core.url_to_fs(self.url, **self.options)
 
     def __repr__(self) -> str:
@@ -78,7 +82,7 @@ class Location:
         if not self.fs.exists(self.path):
             return False
         return not self.fs.isdir(self.path) or any(
-            not str(key).endswith((LOCK, PARTIAL)) for key in self.fs.ls(self.path, detail=False)
+            not str(key).endswith(PARTIAL) for key in self.fs.ls(self.path, detail=False)
         )
 
     def read_json(self, key: str) -> dict[str, Any] | None:
@@ -143,38 +147,67 @@ class Location:
         if self.fs.exists(self.path):
             self.fs.rm(self.path, recursive=True)
 
+    def replace_by_incoming(self) -> None:
+        """Let the complete replacement take this place; the old ensemble goes last."""
+        incoming, outgoing = self.sibling(INCOMING), self.sibling(OUTGOING)
+        if self.exists():
+            outgoing.delete()
+            self.move_to(outgoing)
+        incoming.move_to(self)
+        outgoing.delete()
+
+    def writer(self) -> str | None:
+        """Who is writing here now, if anybody."""
+        if not self.local or fcntl is None:
+            self.fs.invalidate_cache()
+            key = self.path + LOCK
+            return self.fs.cat_file(key).decode(errors="replace") if self.fs.exists(key) else None
+        try:
+            handle = os.open(self.path + LOCK, os.O_RDWR)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.read(handle, 200).decode(errors="replace") or "another process"
+        else:
+            return None
+        finally:
+            os.close(handle)
+
     @contextmanager
     def lock(self, *, break_lock: bool = False) -> Iterator[None]:
         """Be the only writer; a second one is refused at once.
 
-        On a POSIX file system the lock dies with its process. Elsewhere it is an object that a
-        killed writer leaves behind, which ``break_lock`` removes.
+        The lock lies beside the store. On a POSIX file system it dies with its process. Elsewhere
+        it is an object that a killed writer leaves behind, which ``break_lock`` removes.
         """
         if self.local and fcntl is not None:
             with self._flock():
                 yield
             return
-        key = f"{self.path}/{LOCK}"
+        key = self.path + LOCK
+        mine = _signature().encode()
         self.fs.invalidate_cache()
         if self.fs.exists(key) and not break_lock:
-            holder = self.fs.cat_file(key).decode(errors="replace")
-            raise DataError(
-                f"{self.url} is being written by {holder}: wait for it, or if that writer was "
-                "killed, take over with resume_ensemble(..., break_lock=True)"
-            )
-        self.fs.makedirs(self.path, exist_ok=True)
-        self.fs.pipe_file(key, _signature().encode())
+            raise self._busy(self.writer() or "another process")
+        try:
+            self.fs.pipe_file(key, mine, mode="overwrite" if break_lock else "create")
+        except FileExistsError:
+            raise self._busy(self.writer() or "another process") from None
+        # Where the file system cannot create exclusively, the last of two writers wins: look again.
+        if self.fs.cat_file(key) != mine:
+            raise self._busy(self.writer() or "another process")
         try:
             yield
         finally:
-            if self.fs.exists(key):  # an ensemble that is replaced was moved away with its lock
+            if self.fs.exists(key) and self.fs.cat_file(key) == mine:
                 self.fs.rm_file(key)
 
     @contextmanager
     def _flock(self) -> Iterator[None]:
-        folder = Path(self.path)
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / LOCK
+        file = Path(self.path + LOCK)
+        file.parent.mkdir(parents=True, exist_ok=True)
         while True:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
             try:
@@ -185,9 +218,7 @@ class Location:
             except BlockingIOError:
                 holder = os.read(handle, 200).decode(errors="replace") or "another process"
                 os.close(handle)
-                raise DataError(
-                    f"{self.url} is being written by {holder}: wait for it to finish"
-                ) from None
+                raise self._busy(holder) from None
             except BaseException:
                 os.close(handle)
                 raise
@@ -199,10 +230,14 @@ class Location:
         finally:
             file.unlink(missing_ok=True)
             os.close(handle)
-            if folder.exists() and not any(folder.iterdir()):
-                folder.rmdir()
+
+    def _busy(self, holder: str) -> DataError:
+        remedy = "wait for it to finish"
+        if not self.local or fcntl is None:
+            remedy = "wait for it, or if it was killed, call resume_ensemble(..., break_lock=True)"
+        return DataError(f"{self.url} is being written by {holder}: {remedy}")
 
 
 def _signature() -> str:
     now = time.strftime("%Y-%m-%d %H:%M:%S")
-    return f"process {os.getpid()} on {socket.gethostname()} since {now}"
+    return f"process {os.getpid()} on {socket.gethostname()} since {now} ({uuid.uuid4().hex[:8]})"

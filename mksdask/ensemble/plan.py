@@ -11,7 +11,7 @@ import dask.utils
 import numpy as np
 import xarray as xr
 
-from mksdask.ensemble.schema import SAMPLE, SPACE
+from mksdask.ensemble.schema import SAMPLE
 
 # Analyses turn labels into float64 fields, so chunks are planned by their float64 size whatever is
 # stored. A worker holds the input, a few working arrays and the output of one or two chunks at a
@@ -52,7 +52,7 @@ def plan_chunks(
     """Plan the chunks of an ensemble.
 
     Samples stay whole, several to a chunk, as long as one sample as float64 fits in an eighth of
-    the memory; larger volumes are cut into near-cubes, one sample to a chunk.
+    the memory; larger ones are cut into near-cubes, one sample to a chunk.
 
     Parameters
     ----------
@@ -73,27 +73,26 @@ def plan_chunks(
     if bad:
         raise ValueError(f"sizes has empty dimensions {bad}; wanted lengths of at least 1")
     n_samples = sizes.get(SAMPLE, 1)
-    space = [d for d in SPACE if d in sizes]
-    voxels = math.prod(sizes[d] for d in space)
+    inside = {d: n for d, n in sizes.items() if d != SAMPLE}
+    sample_bytes = 8 * math.prod(inside.values())
     chunk_bytes = budget // CHUNKS_IN_MEMORY
     said = f"{dask.utils.format_bytes(budget)}".replace(".00", "")
-    if 8 * voxels <= budget // SAMPLES_IN_MEMORY:
-        count = max(1, chunk_bytes // (8 * voxels))
-        shared = max(math.ceil(n_samples / MIN_CHUNKS), MIN_CHUNK_BYTES // (8 * voxels), 1)
-        count = min(count, shared, n_samples)
-        chunks = {SAMPLE: count, **{d: sizes[d] for d in space}}
+    if sample_bytes <= budget // SAMPLES_IN_MEMORY:
+        shared = max(math.ceil(n_samples / MIN_CHUNKS), MIN_CHUNK_BYTES // sample_bytes, 1)
+        count = min(max(1, chunk_bytes // sample_bytes), shared, n_samples)
+        chunks = {SAMPLE: count, **inside}
         why = (
             f"a chunk is at most 1/{CHUNKS_IN_MEMORY} of {said} memory a worker; samples stay whole"
         )
     else:
-        chunks = {SAMPLE: 1, **_near_cubes({d: sizes[d] for d in space}, chunk_bytes // 8)}
+        chunks = {SAMPLE: 1, **_near_cubes(inside, chunk_bytes // 8)}
         why = (
-            f"one sample as float64 takes {dask.utils.format_bytes(8 * voxels)}, more than "
-            f"1/{SAMPLES_IN_MEMORY} of {said} memory a worker, so volumes are cut in space"
+            f"one sample as float64 takes {dask.utils.format_bytes(sample_bytes)}, more than "
+            f"1/{SAMPLES_IN_MEMORY} of {said} memory a worker, so samples are cut"
         )
     number = math.prod(math.ceil(sizes.get(d, 1) / n) for d, n in chunks.items())
     size = dask.utils.format_bytes(8 * math.prod(chunks.values()))
-    shape = " x ".join(str(chunks[d]) for d in space)
+    shape = " x ".join(str(chunks[d]) for d in inside)
     samples = f"{chunks[SAMPLE]} sample{'s' if chunks[SAMPLE] > 1 else ''}"
     text = f"chunks of {samples}{' x ' if shape else ''}{shape} ({size} as float64), "
     text += f"{number} chunk{'s' if number > 1 else ''};\n{why}"

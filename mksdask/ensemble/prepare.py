@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,15 +12,25 @@ import numpy as np
 import xarray as xr
 
 from mksdask.ensemble.location import Location
-from mksdask.ensemble.plan import plan_chunks
-from mksdask.ensemble.read import assemble, source_prefix
-from mksdask.ensemble.schema import SAMPLE, SPACE, gathered, schema_violations
+from mksdask.ensemble.plan import SAMPLES_IN_MEMORY, plan_chunks
+from mksdask.ensemble.read import assemble
+from mksdask.ensemble.schema import (
+    GRID_ATTRS,
+    SAMPLE,
+    gathered,
+    plain_attrs,
+    schema_violations,
+)
 from mksdask.errors import DataError
 from mksdask.lazy import is_lazy
 
 
 def prepare(dataset: xr.Dataset) -> xr.Dataset:
-    """The dataset with a sample coordinate and nothing the schema refuses."""
+    """The dataset with a sample coordinate and nothing the schema refuses.
+
+    What is not stored block by block (coordinates, variables without ``sample``) is computed here:
+    it is small and describes the whole ensemble.
+    """
     if isinstance(dataset, xr.Dataset):
         dataset = gathered(dataset)
     violations = schema_violations(dataset)
@@ -25,9 +38,17 @@ def prepare(dataset: xr.Dataset) -> xr.Dataset:
         raise DataError("dataset cannot be stored: " + "; ".join(violations))
     if SAMPLE not in dataset.coords:
         dataset = dataset.assign_coords({SAMPLE: np.arange(dataset.sizes[SAMPLE])})
-    coordinates = [str(c) for c in dataset.coords]
-    spaced = [c for c in coordinates if " " in c]
-    return dataset.reset_coords(spaced) if spaced else dataset
+    # The store lists coordinates separated by blanks.
+    spaced = [str(c) for c in dataset.coords if " " in str(c)]
+    dataset = dataset.reset_coords(spaced) if spaced else dataset
+    foreign = {n: v for n, v in dataset.variables.items() if not v.dtype.isnative}
+    dataset = dataset.assign({n: v.astype(v.dtype.newbyteorder("=")) for n, v in foreign.items()})
+    small = {
+        n: v.compute()
+        for n, v in dataset.variables.items()
+        if is_lazy(v.data) and not _is_block(v, n in dataset.coords)
+    }
+    return dataset.assign(small) if small else dataset
 
 
 def _is_block(variable: xr.Variable, is_coord: bool) -> bool:
@@ -51,22 +72,20 @@ def choose_chunks(ds: xr.Dataset, chunks: Mapping[str, int] | None, memory: int)
     """The chunk lengths asked for, else those the data have, else the plan for the memory."""
     if chunks is not None:
         unknown = set(chunks) - set(map(str, ds.dims))
-        bad = {d: n for d, n in chunks.items() if not int(n) >= 1}
+        bad = {d: n for d, n in chunks.items() if not (int(n) >= 1 or n == -1)}
         if unknown or bad:
             raise ValueError(
-                f"chunks is {dict(chunks)}; wanted lengths of at least 1 for dimensions out of "
+                f"chunks is {dict(chunks)}; wanted lengths of at least 1, or -1 for whole, of "
                 f"{sorted(map(str, ds.dims))}"
             )
-        return {d: min(int(n), ds.sizes[d]) for d, n in chunks.items()}
+        return {d: min(int(n), ds.sizes[d]) if n > 0 else ds.sizes[d] for d, n in chunks.items()}
     candidates = [ds[n] for n in block_names(ds)]
     lazy = [v for v in candidates if is_lazy(v.data)]
     largest = max(lazy or candidates, key=lambda v: v.size)
     own = _regular_chunks(largest)
-    if own is not None:
-        voxels = int(np.prod([n for d, n in own.items() if d == SAMPLE or d in SPACE]))
-        # 1/8 of the memory is the largest chunk that the plan would make (one whole sample).
-        if 8 * voxels <= memory // 8:
-            return own
+    # One whole sample of this size is the largest chunk that the plan would make.
+    if own is not None and 8 * math.prod(own.values()) <= memory // SAMPLES_IN_MEMORY:
+        return own
     return dict(plan_chunks(largest, memory).chunks)
 
 
@@ -101,18 +120,8 @@ def _numbered_on(dataset: xr.Dataset, stored: xr.Dataset) -> xr.Dataset:
             "sample a name with assign_coords(sample=[...])"
         )
     first = int(names.max()) + 1
-    return dataset.assign_coords({SAMPLE: first + np.arange(dataset.sizes[SAMPLE])})
-
-
-def check_source(location: Location, ds: xr.Dataset) -> None:
-    """Refuse to write a store over what it is computed from."""
-    prefix = source_prefix(location)
-    for name, variable in ds.variables.items():
-        if is_lazy(variable.data) and any(k.startswith(prefix) for k in variable.data.dask.layers):
-            raise ValueError(
-                f"variable {name!r} is read from {location.url}, the store to be written: choose "
-                "another one and replace it afterwards"
-            )
+    numbers = first + np.arange(dataset.sizes[SAMPLE])
+    return dataset.assign_coords({SAMPLE: numbers.astype(stored[SAMPLE].dtype)})
 
 
 def check_fits(stored: xr.Dataset, new: xr.Dataset) -> None:
@@ -129,14 +138,16 @@ def check_fits(stored: xr.Dataset, new: xr.Dataset) -> None:
                 found.append(f"variable {name!r} has dims {b.dims}; stored {a.dims}")
             if a.dtype != b.dtype and not (a.dtype.kind in "UOT" and b.dtype.kind in "UOT"):
                 found.append(f"variable {name!r} has dtype {b.dtype}; stored {a.dtype}")
+            if SAMPLE not in a.dims and a.sizes == b.sizes and not _same_values(a, b):
+                found.append(f"variable {name!r} has other values than the stored one")
     for d in set(stored.dims) & set(new.dims) - {SAMPLE}:
         if stored.sizes[d] != new.sizes[d]:
             found.append(f"dimension {d!r} has length {new.sizes[d]}; stored {stored.sizes[d]}")
-    for key in ("voxel_size", "voxel_unit"):
+    for key in (*GRID_ATTRS, "phase_names"):
         if key in stored.attrs and key in new.attrs:
-            ours, theirs = np.asarray(stored.attrs[key]), np.asarray(new.attrs[key])
-            if ours.shape != theirs.shape or not (ours == theirs).all():
-                found.append(f"attribute {key!r} is {new.attrs[key]}; stored {stored.attrs[key]}")
+            ours, theirs = plain_attrs(stored.attrs[key]), plain_attrs(new.attrs[key])
+            if ours != theirs:
+                found.append(f"attribute {key!r} is {theirs}; stored {ours}")
     if found:
         raise DataError("dataset does not fit the store: " + "; ".join(found))
 
@@ -159,10 +170,41 @@ def _check_new_names(stored: xr.Dataset, new: xr.Dataset) -> None:
         )
 
 
-def check_same_names(stored: xr.Dataset, new: xr.Dataset) -> None:
-    """The samples of the interrupted write, in its order."""
-    a, b = stored.indexes[SAMPLE], new.indexes[SAMPLE]
-    if list(a) != list(b):
+def fingerprint(ds: xr.Dataset) -> str:
+    """Digest of all that is in memory: names, types, attributes, columns and coordinates.
+
+    Two datasets that differ in it are not the same one. Lazy variables count by name, type and
+    shape; ``provenance`` does not count, since appends add to it.
+    """
+    ds = gathered(ds)
+    digest = hashlib.sha256()
+    attrs = {k: v for k, v in ds.attrs.items() if k != "provenance"}
+    digest.update(json.dumps(plain_attrs(attrs), sort_keys=True).encode())
+    lazy = set(block_names(ds))
+    for key in sorted(map(str, ds.variables)):
+        variable = ds.variables[key]
+        kind = "text" if variable.dtype.kind in "UOT" else variable.dtype.str
+        about = [key, kind, *map(str, variable.dims), *map(str, variable.shape)]
+        digest.update(json.dumps([about, plain_attrs(variable.attrs)], sort_keys=True).encode())
+        if key not in lazy:
+            entries = np.asarray(variable.values)
+            text = kind == "text"
+            digest.update(json.dumps(entries.tolist()).encode() if text else entries.tobytes())
+    return digest.hexdigest()
+
+
+def check_same(new: xr.Dataset, wanted: str) -> None:
+    """The dataset of the interrupted write, as far as its digest tells."""
+    if fingerprint(new) != wanted:
         raise DataError(
-            "dataset has other sample names or another order than the interrupted write"
+            "dataset is not the one of the interrupted write: sample names or their order, columns, "
+            "coordinates or attributes differ; give the same dataset, or create the store again with "
+            "overwrite=True"
         )
+
+
+def _same_values(a: xr.DataArray, b: xr.DataArray) -> bool:
+    """Equal, up to rounding of numbers computed again."""
+    if a.dtype.kind in "fc" and b.dtype.kind in "fc":
+        return bool(np.allclose(a.values, b.values, rtol=1e-6, atol=0, equal_nan=True))
+    return bool(np.array_equal(a.values, b.values))

@@ -12,24 +12,34 @@ import numpy as np
 import xarray as xr
 from dask.base import tokenize
 
-from mksdask.ensemble import blocks, layout
-from mksdask.ensemble.location import Location
+from mksdask.ensemble import blocks, layout, values
+from mksdask.ensemble.location import INCOMING, Location
 from mksdask.ensemble.schema import SAMPLE, shared_attrs
-from mksdask.errors import IncompleteEnsembleWarning
+from mksdask.errors import DataError, IncompleteEnsembleWarning
+
+REMEDY = "; finish it with resume_ensemble and the same dataset, or drop it with discard_unfinished"
 
 
 class StoredVariable:
     """Array-like view of one stored variable: opened where it is read, explicit when broken."""
 
-    def __init__(self, location: Location, name: str, shape: tuple[int, ...], dtype: Any):
+    def __init__(
+        self, location: Location, name: str, shape: tuple[int, ...], dtype: Any, store_id: str
+    ):
         self.location = location
         self.name = name
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.ndim = len(shape)
+        self.store_id = store_id
 
     def __getitem__(self, selection: Any) -> np.ndarray:
-        return layout.read_values(self.location, self.name, selection)
+        root = layout.root_document(self.location)["attributes"][layout.OURS]
+        if root["store_id"] != self.store_id:
+            raise DataError(
+                f"{self.location.url} has been replaced since it was opened: open it again"
+            )
+        return values.read_values(self.location, self.name, selection)
 
 
 def open_ensemble(
@@ -60,36 +70,42 @@ def open_ensemble(
     location = Location(store, storage_options)
     document = layout.root_document(location)
     ds = assemble(location, document)
+    if location.sibling(INCOMING).exists():
+        _warn(
+            f"a replacement of {location.url} {_state(location)}: shown is the ensemble before it",
+            location,
+        )
     unfinished = document["attributes"][layout.OURS]["unfinished"]
     if unfinished is None:
         return ds
+    count = unfinished["count"]
     if unfinished["kind"] == "append":
         _warn(
-            f"an append of {unfinished['count']} samples to {location.url} was interrupted: the "
-            f"{unfinished['first']} samples before it are complete and shown; finish it with "
-            "resume_ensemble and the same samples, or drop it with discard_unfinished"
+            f"an append of {count} samples to {location.url} {_state(location)}: the "
+            f"{unfinished['first']} samples before it are complete and shown",
+            location,
         )
         return ds
-    previous = unfinished.get("previous")
-    kept = f" (what it replaces is kept in {previous} until then)" if previous else ""
     if SAMPLE not in ds.dims:
-        _warn(
-            f"{location.url} was interrupted before any of its {unfinished['count']} samples was "
-            f"written; finish it with resume_ensemble and the same dataset{kept}"
-        )
+        _warn(f"{location.url} {_state(location)} before any of its {count} samples", location)
         return ds
     missing = blocks.missing_samples(location, document["attributes"][layout.OURS]["blocks"])
     _warn(
-        f"{location.url} is incomplete: {int(missing.sum())} of {len(missing)} samples are missing "
-        f"(numbers {blocks.ranges(missing)}) and left out here; finish it with resume_ensemble and "
-        f"the same dataset{kept}"
+        f"{location.url} is incomplete, it {_state(location)}: {int(missing.sum())} of "
+        f"{len(missing)} samples are missing (numbers {blocks.ranges(missing)}) and left out here",
+        location,
     )
     return ds.isel({SAMPLE: np.flatnonzero(~missing)})
 
 
-def source_prefix(location: Location) -> str:
-    """What the Dask names of arrays read from this place start with."""
-    return f"ensemble-{tokenize(location)[:12]}-"
+def _state(location: Location) -> str:
+    holder = location.writer()
+    return f"is being written by {holder}" if holder else "was interrupted"
+
+
+def _warn(message: str, location: Location) -> None:
+    remedy = "" if location.writer() else REMEDY
+    warnings.warn(message + remedy, IncompleteEnsembleWarning, stacklevel=3)
 
 
 def assemble(location: Location, document: Mapping[str, Any]) -> xr.Dataset:
@@ -100,33 +116,31 @@ def assemble(location: Location, document: Mapping[str, Any]) -> xr.Dataset:
     data_vars: dict[str, xr.Variable] = {}
     coords: dict[str, xr.Variable] = {}
     for name, meta in layout.stored_arrays(document).items():
-        dims = tuple(meta["dimension_names"] or ())
+        dims = tuple(meta.get("dimension_names") or ())
         shape = tuple(meta["shape"])
         data: Any
         if name in ours["blocks"]:
-            data = _lazy(location, name, shape, ours["commit"])
+            data = _lazy(location, name, shape, ours)
         else:
             # The array may already be longer than what is committed.
-            data = layout.read_values(location, name, tuple(slice(0, n) for n in shape))
-        kind = coords if name in coordinates or dims == (name,) else data_vars
+            data = values.read_values(location, name, tuple(slice(0, n) for n in shape))
         shared = {k: attributes[k] for k in shared_attrs(name, dims) if k in attributes}
+        kind = coords if name in coordinates or dims == (name,) else data_vars
         kind[name] = xr.Variable(dims, data, attrs={**shared, **meta.get("attributes", {})})
     ds = xr.Dataset(data_vars, coords, attributes)
     ds.encoding["source"] = location.url
     return ds
 
 
-def _lazy(location: Location, name: str, shape: tuple[int, ...], commit: str) -> da.Array:
-    array = location.array(name)
-    stored = StoredVariable(location, name, shape, array.dtype)
+def _lazy(
+    location: Location, name: str, shape: tuple[int, ...], ours: Mapping[str, Any]
+) -> da.Array:
+    array = values.open_array(location, name)
+    dtype = np.dtype(str) if array.dtype.kind in "OT" else array.dtype
     return da.from_array(
-        stored,
+        StoredVariable(location, name, shape, dtype, ours["store_id"]),
         chunks=layout.write_unit(array),
-        name=f"{source_prefix(location)}{name}-{tokenize(commit, name)}",
+        name=f"ensemble-{name}-{tokenize(location, ours['commit'], name)}",
         inline_array=True,
-        meta=np.empty((0,) * len(shape), dtype=array.dtype),
+        meta=np.empty((0,) * len(shape), dtype=dtype),
     )
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, IncompleteEnsembleWarning, stacklevel=3)

@@ -7,7 +7,8 @@ share one grid.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from mksdask.errors import DataError
+from mksdask.lazy import is_lazy
 
 SCHEMA_VERSION = 1
 
@@ -115,15 +117,34 @@ def schema_violations(ds: xr.Dataset) -> list[str]:
         )
     found += [f"dimension {str(d)!r} has length 0" for d, n in ds.sizes.items() if n == 0]
     for name, variable in ds.variables.items():
-        found += _variable_violations(str(name), variable)
+        found += _variable_violations(name, variable)
     if SAMPLE in ds.coords:
         found += _sample_violations(ds)
     return found + _attribute_violations(ds)
 
 
-def _variable_violations(name: str, variable: xr.Variable) -> list[str]:
+def _variable_violations(key: Hashable, variable: xr.Variable) -> list[str]:
+    if not isinstance(key, str) or not re.fullmatch(r"[^/.][^/]*", key) or key == "zarr.json":
+        return [f"variable {key!r}: the name cannot be stored; wanted text without '/'"]
+    name = key
     found = []
     dims = tuple(map(str, variable.dims))
+    try:
+        json.dumps(plain_attrs(variable.attrs))
+    except (TypeError, ValueError) as error:
+        found.append(f"variable {name!r}: attrs cannot be written as JSON: {error}")
+    if not isinstance(variable.dtype, np.dtype):
+        return [*found, f"variable {name!r}: dtype {variable.dtype} of pandas: cast it to NumPy's"]
+    if isinstance(variable, xr.IndexVariable) and variable.level_names:
+        found.append(
+            f"coordinate {name!r}: a MultiIndex cannot be stored; reset_index({name!r}) first"
+        )
+    elif variable.dtype.kind == "O" and not is_lazy(variable.data):
+        odd = next((v for v in np.ravel(variable.values) if not isinstance(v, str)), None)
+        if odd is not None or None in variable.values:
+            found.append(
+                f"variable {name!r}: holds the Python object {odd!r}; wanted numbers or text throughout"
+            )
     if variable.dtype.kind not in STORABLE_KINDS:
         found.append(
             f"variable {name!r}: dtype {variable.dtype} cannot be stored; cast it to numbers or text"
@@ -186,17 +207,25 @@ def _attribute_violations(ds: xr.Dataset) -> list[str]:
     if "periodic" in attrs and n_axes:
         periodic = attrs["periodic"]
         axes = [d for d in SPACE if d in ds.dims]
-        if isinstance(periodic, str) or not set(periodic) <= set(axes):
+        if not _is_texts(periodic) or not set(periodic) <= set(axes):
             found.append(f"attribute 'periodic' is {periodic!r}; wanted a list out of {axes}")
     if "phase_names" in attrs:
         names = attrs["phase_names"]
-        if isinstance(names, str) or not all(isinstance(n, str) for n in names):
+        if not _is_texts(names):
             found.append(f"attribute 'phase_names' is {names!r}; wanted a list of texts")
         elif len(set(names)) < len(names):
             found.append(f"attribute 'phase_names' is {names!r}; wanted different names")
+    for reserved in ("mksdask", "coordinates"):
+        if reserved in attrs:
+            found.append(f"attribute {reserved!r} is used by the store itself: rename it")
     if "provenance" in attrs and not isinstance(attrs["provenance"], Mapping):
         found.append(f"attribute 'provenance' is {attrs['provenance']!r}; wanted a mapping")
     return found
+
+
+def _is_texts(value: Any) -> bool:
+    is_list = isinstance(value, list | tuple | np.ndarray)
+    return is_list and all(isinstance(v, str) for v in value)
 
 
 def plain_attrs(value: Any) -> Any:

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 
-from mksdask.ensemble import blocks, layout
+from mksdask.ensemble import blocks, layout, values
 from mksdask.ensemble.check import BlockCheck, check_blocks
 from mksdask.ensemble.location import Location
-from mksdask.ensemble.read import assemble
+from mksdask.ensemble.read import REMEDY, assemble
 from mksdask.ensemble.schema import LABELS, SAMPLE, schema_violations
+from mksdask.errors import DataError
 
 
 def validate_ensemble(
@@ -46,46 +48,76 @@ def validate_ensemble(
         return schema_violations(store)
     location = Location(store, storage_options)
     document = layout.root_document(location)
-    ds = assemble(location, document)
-    found = schema_violations(ds)
     ours = document["attributes"][layout.OURS]
-    unfinished = ours["unfinished"]
-    if unfinished is not None:
-        found.append(
-            f"the {unfinished['kind']} of {unfinished['count']} samples was interrupted: finish it "
-            "with resume_ensemble and the same dataset"
+    found = []
+    if ours["unfinished"] is not None:
+        holder = location.writer()
+        state = f"is being done by {holder}" if holder else "was interrupted" + REMEDY
+        count = ours["unfinished"]["count"]
+        found.append(f"the {ours['unfinished']['kind']} of {count} samples {state}")
+    checks: dict[str, list[BlockCheck]] = {}
+    units: dict[str, int] = {}
+    committed = _committed_samples(document)
+    for name, meta in layout.stored_arrays(document).items():
+        try:
+            array = values.open_array(location, name)
+        except DataError as error:
+            found.append(str(error))
+            continue
+        over_samples = (meta.get("dimension_names") or [None])[0] == SAMPLE
+        units[name] = layout.write_unit(array)[0] if over_samples else 0
+        # A column is small, and the ensemble cannot be opened without it: it is always read.
+        read = data or name not in ours["blocks"]
+        said, checks[name] = _chunk_violations(
+            location, array, units[name], committed, read, progress
         )
-    for name, variable in ds.variables.items():
-        if SAMPLE in variable.dims and variable.sizes[SAMPLE] != ds.sizes[SAMPLE]:
-            found.append(f"variable {name!r} has another number of samples than the ensemble")
+        found += said
+    broken = {name for name in checks if any(not c.readable for c in checks[name])}
+    columns = set(layout.stored_arrays(document)) - set(ours["blocks"])
+    if columns & broken or columns - set(checks) or any("are missing" in v for v in found):
+        return found
+    ds = assemble(location, document)
+    found += schema_violations(ds)
     for name in ours["blocks"]:
-        if name in ds.variables:
-            found += _block_violations(location, name, ds, data, progress)
+        readable = [c for c in checks.get(name, []) if c.readable]
+        found += _value_violations(name, readable, ds, units.get(name, 1))
     return found
 
 
-def _block_violations(
-    location: Location, name: str, ds: xr.Dataset, data: bool, progress: bool | None
-) -> list[str]:
-    array = location.array(name)
-    committed = ds.sizes[SAMPLE]
-    unit = layout.write_unit(array)[0]
-    wanted = {i for i in blocks.all_blocks(array) if i[0] * unit < committed}
+def _committed_samples(document: Mapping[str, Any]) -> int:
+    for meta in layout.stored_arrays(document).values():
+        if (meta.get("dimension_names") or [None])[0] == SAMPLE:
+            return int(meta["shape"][0])
+    return 0
+
+
+def _chunk_violations(
+    location: Location,
+    array: zarr.Array[Any],
+    unit: int,
+    committed: int,
+    read: bool,
+    progress: bool | None,
+) -> tuple[list[str], list[BlockCheck]]:
+    """What is missing or broken of one array; ``unit`` is 0 for an array without samples."""
+    name = array.path
+    wanted = {i for i in blocks.all_blocks(array) if not unit or i[0] * unit < committed}
     present = wanted & blocks.existing_blocks(location, array)
+
+    def where(bad: set[blocks.Index]) -> str:
+        flags = _sample_flags(bad, unit, committed)
+        return f"samples {blocks.ranges(flags)} are" if unit else "values are"
+
     found = []
     if present != wanted:
-        flags = _sample_flags(wanted - present, unit, committed)
-        found.append(f"variable {name!r}: samples {blocks.ranges(flags)} are missing")
-    if not data:
-        return found
-    checks = check_blocks(location, name, sorted(present), progress)
-    broken = _sample_flags({c.index for c in checks if not c.readable}, unit, committed)
-    if broken.any():
+        found.append(f"variable {name!r}: {where(wanted - present)} missing")
+    checks = check_blocks(location, name, sorted(present), progress) if read else []
+    broken = {c.index for c in checks if not c.readable}
+    if broken:
         found.append(
-            f"variable {name!r}: samples {blocks.ranges(broken)} are corrupt (the checksum of a "
-            "chunk does not hold)"
+            f"variable {name!r}: {where(broken)} corrupt (the checksum of a chunk does not hold)"
         )
-    return found + _value_violations(name, [c for c in checks if c.readable], ds, unit)
+    return found, checks
 
 
 def _value_violations(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -22,15 +21,15 @@ import xarray as xr
 
 from mksdask.ensemble import layout
 from mksdask.ensemble.fill import check_same_data, fill, finish, lay_out, lengthen, todo_blocks
-from mksdask.ensemble.location import Location
+from mksdask.ensemble.location import INCOMING, Location
 from mksdask.ensemble.plan import parse_memory
 from mksdask.ensemble.prepare import (
     appended,
     check_count,
     check_fits,
-    check_same_names,
-    check_source,
+    check_same,
     choose_chunks,
+    fingerprint,
     prepare,
 )
 from mksdask.ensemble.read import assemble, open_ensemble
@@ -58,11 +57,11 @@ def create_ensemble(
         Path or fsspec URL of the new ensemble.
     dataset
         Variables over ``sample`` (and space), lazy or not. Samples without a coordinate are
-        numbered from 0. Coordinates and variables in memory with one number a sample are read at
-        once; everything else is computed while it is written.
+        numbered from 0. Lazy variables over ``sample`` are computed block by block while they are
+        written; coordinates, and variables without ``sample``, are computed at once.
     overwrite
-        Replace an existing ensemble. On a file system the old one is kept beside the new one until
-        the new one is complete.
+        Replace an existing ensemble. The new one is written beside it, and takes its place when it
+        is complete; ``dataset`` may be read from the old one.
     chunks
         Chunk lengths by dimension; by default those of ``dataset`` if they are regular and fit the
         memory, else the plan of :func:`plan_chunks`.
@@ -83,24 +82,28 @@ def create_ensemble(
     location = Location(store, storage_options)
     new = prepare(dataset)
     unit = choose_chunks(new, chunks, parse_memory(memory))
-    check_source(location, new)
-    previous = None
     with _writing(location):
-        if location.exists():
-            previous = _move_aside(location, overwrite)
+        replaces = location.exists()
+        if replaces:
+            _check_replaceable(location, overwrite)
         with location.lock():
-            if location.exists():
+            if location.exists() and not replaces:
                 raise DataError(f"{location.url} has just been created by another process")
+            target = location.sibling(INCOMING) if replaces else location
+            if replaces:
+                target.delete()
             unfinished = {
                 "kind": "create",
                 "first": 0,
                 "count": new.sizes[SAMPLE],
                 "chunks": unit,
-                "previous": previous.url if previous else None,
+                "fingerprint": fingerprint(new),
             }
-            names = lay_out(location, new, unfinished)
-            fill(location, new, dict.fromkeys(names), 0, progress)
-            finish(location)
+            names = lay_out(target, new, unfinished)
+            fill(target, new, dict.fromkeys(names), 0, progress)
+            finish(target)
+            if replaces:
+                location.replace_by_incoming()
     return open_ensemble(store, storage_options=storage_options)
 
 
@@ -133,16 +136,16 @@ def append_samples(
     2
     """
     location = Location(store, storage_options)
-    document = layout.root_document(location)
-    if document["attributes"][layout.OURS]["unfinished"] is not None:
-        raise DataError(
-            f"{location.url} holds an interrupted write: finish it with resume_ensemble and its "
-            "data, or drop it with discard_unfinished, and append then"
-        )
+    layout.root_document(location)
     with _writing(location), location.lock():
-        # Read under the lock: the last writer may have finished between the two.
         document = layout.root_document(location)
-        names = document["attributes"][layout.OURS]["blocks"]
+        ours = document["attributes"][layout.OURS]
+        if ours["unfinished"] is not None or location.sibling(INCOMING).exists():
+            raise DataError(
+                f"{location.url} holds an interrupted write: finish it with resume_ensemble and its "
+                "data, or drop it with discard_unfinished, and append then"
+            )
+        names = ours["blocks"]
         new = appended(location, document, dataset)
         first = assemble(location, document).sizes[SAMPLE]
         unfinished = {
@@ -150,9 +153,11 @@ def append_samples(
             "first": first,
             "count": new.sizes[SAMPLE],
             "provenance": new.attrs.get("provenance"),
+            "fingerprint": fingerprint(new),
         }
         committed = layout.stored_arrays(document)
-        layout.commit_root(location, layout.user_attrs(document), committed, names, unfinished)
+        attrs = layout.user_attrs(document)
+        layout.commit_root(location, attrs, committed, names, unfinished, ours["store_id"])
         lengthen(location, new, names, first)
         fill(location, new, dict.fromkeys(names), first, progress)
         finish(location)
@@ -170,9 +175,10 @@ def resume_ensemble(
     """Finish an interrupted :func:`create_ensemble` or :func:`append_samples`, and open the store.
 
     Blocks found in the store are read once to see that their checksums hold; the missing and the
-    broken ones are computed and written. One stored block is computed again first and must agree,
-    so that two different datasets are never mixed. On a complete store nothing is done but the
-    checking, so broken chunks are repaired.
+    broken ones are computed and written. So that two different datasets are not mixed, everything
+    in memory (sample names, columns, coordinates, attributes) must be equal, and three stored
+    blocks of each variable are computed again and must agree. A complete store is checked the same
+    way, and repaired where it is broken.
 
     Parameters
     ----------
@@ -193,31 +199,38 @@ def resume_ensemble(
     1
     """
     location = Location(store, storage_options)
+    incoming = location.sibling(INCOMING)
     with _writing(location), location.lock(break_lock=break_lock):
-        location.sweep()
-        document = layout.root_document(location)
+        target = incoming if incoming.exists() else location
+        target.sweep()
+        document = layout.root_document(target)
         ours = document["attributes"][layout.OURS]
         unfinished = ours["unfinished"] or {"kind": "create", "first": 0}
         first = unfinished["first"]
         if unfinished["kind"] == "append":
-            names = ours["blocks"]
-            new = appended(location, document, dataset)
+            new = appended(target, document, dataset)
             check_count(new, unfinished["count"])
-            lengthen(location, new, names, first)
+            check_same(new, unfinished["fingerprint"])
+            lengthen(target, new, ours["blocks"], first)
         else:
             new = prepare(dataset)
+            if ours["unfinished"]:
+                check_count(new, unfinished["count"])
             if not layout.stored_arrays(document):
-                lay_out(location, new, unfinished)
-                document = layout.root_document(location)
-            names = document["attributes"][layout.OURS]["blocks"]
-            stored = assemble(location, document)
+                check_same(new, unfinished["fingerprint"])
+                lay_out(target, new, unfinished)
+                document = layout.root_document(target)
+            stored = assemble(target, document)
             check_fits(stored, new)
             check_count(new, stored.sizes[SAMPLE])
-            check_same_names(stored, new)
-        todo = {name: todo_blocks(location, name, first, progress) for name in names}
-        check_same_data(location, new, todo, first)
-        fill(location, new, todo, first, progress)
-        finish(location)
+            check_same(new, fingerprint(stored))
+        names = document["attributes"][layout.OURS]["blocks"]
+        todo = {name: todo_blocks(target, name, first, progress) for name in names}
+        check_same_data(target, new, todo, first)
+        fill(target, new, todo, first, progress)
+        finish(target)
+        if target is incoming:
+            location.replace_by_incoming()
     return open_ensemble(store, storage_options=storage_options)
 
 
@@ -227,9 +240,9 @@ def discard_unfinished(
     break_lock: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Drop what an interrupted append had written; the samples before it are not touched.
+    """Drop what an interrupted append or replacement had written; what was before is not touched.
 
-    An interrupted creation is dropped by creating it again with ``overwrite=True``.
+    An ensemble that was never complete is dropped by creating it again with ``overwrite=True``.
 
     >>> import numpy as np, xarray as xr
     >>> labels = xr.DataArray(np.eye(4, dtype="uint8")[None], dims=("sample", "x", "y"))
@@ -240,34 +253,33 @@ def discard_unfinished(
     with _writing(location), location.lock(break_lock=break_lock):
         location.sweep()
         document = layout.root_document(location)
-        unfinished = document["attributes"][layout.OURS]["unfinished"]
-        if unfinished is None:
+        ours = document["attributes"][layout.OURS]
+        if location.sibling(INCOMING).exists():
+            location.sibling(INCOMING).delete()
             return
-        if unfinished["kind"] == "create":
+        if ours["unfinished"] is None:
+            return
+        if ours["unfinished"]["kind"] == "create":
             raise ValueError(
-                f"{location.url} was never complete: resume it, or create it again with overwrite=True"
+                f"{location.url} was never complete: finish it with resume_ensemble, or create it "
+                "again with overwrite=True"
             )
-        for name, meta in layout.stored_arrays(document).items():
+        committed = layout.stored_arrays(document)
+        for name, meta in committed.items():
             array = location.array(name, read_only=False)
             if array.shape != tuple(meta["shape"]):
                 array.resize(tuple(meta["shape"]))
-        names = document["attributes"][layout.OURS]["blocks"]
-        layout.commit_root(
-            location, layout.user_attrs(document), layout.stored_arrays(document), names, None
-        )
+        attrs = layout.user_attrs(document)
+        layout.commit_root(location, attrs, committed, ours["blocks"], None, ours["store_id"])
 
 
-def _move_aside(location: Location, overwrite: bool) -> Location:
+def _check_replaceable(location: Location, overwrite: bool) -> None:
     if not overwrite:
         raise FileExistsError(
             f"{location.url} exists: give another path, overwrite=True to replace it, "
             "append_samples to add to it, or resume_ensemble to finish it"
         )
     layout.root_document(location)  # refuses to replace what is not an ensemble of ours
-    aside = location.sibling(f".replaced-{uuid.uuid4().hex[:8]}")
-    with location.lock():
-        location.move_to(aside)
-    return aside
 
 
 @contextmanager
@@ -276,6 +288,8 @@ def _writing(location: Location) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.filename and not str(error.filename).startswith(location.path):
+            raise  # a file that the dataset is read from
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(
                 error.errno,

@@ -1,4 +1,4 @@
-"""A writer to be killed: ``python -m tests.ensemble.slow_writer create|append STORE SECONDS``."""
+"""A writer to be killed: ``python -m tests.ensemble.slow_writer create|overwrite|append STORE SECONDS``."""
 
 import sys
 import time
@@ -42,7 +42,8 @@ def dataset(first, stop, delay):
 if __name__ == "__main__":
     action, store, delay = sys.argv[1:]
     with dask.config.set(scheduler="threads", num_workers=2):
-        if action == "create":
-            mks.create_ensemble(store, dataset(0, 24, float(delay)))
+        if action in ("create", "overwrite"):
+            overwrite = action == "overwrite"
+            mks.create_ensemble(store, dataset(0, 24, float(delay)), overwrite=overwrite)
         else:
             mks.append_samples(store, dataset(15, 39, float(delay)))

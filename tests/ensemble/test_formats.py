@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 
 import numpy as np
 import pytest
@@ -356,7 +357,9 @@ def test_itk(tmp_path, suffix):
 
 def test_nrrd_written_by_another_library(tmp_path):
     nrrd = pytest.importorskip("nrrd")
-    nrrd.write(str(tmp_path / "a.nrrd"), LABELS)  # index 0 is x there too
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # its own, from Python 3.12 on
+        nrrd.write(str(tmp_path / "a.nrrd"), LABELS)  # index 0 is x there too
     assert np.array_equal(read(tmp_path / "a.nrrd")[0], LABELS)
 
 

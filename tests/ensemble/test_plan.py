@@ -35,7 +35,14 @@ def test_the_plan_explains_itself():
     assert "samples stay whole" in str(mks.plan_chunks({"sample": 2000, "x": 64, "y": 64, "z": 64}))
     volume = mks.plan_chunks({"sample": 1, "x": 1024, "y": 1024, "z": 1024}, memory="1 GiB")
     assert "8.00 GiB" in str(volume)
-    assert "cut in space" in str(volume)
+    assert "samples are cut" in str(volume)
+
+
+def test_every_dimension_counts():
+    sizes = {"sample": 2000, "pair": 2, "lag_x": 41, "lag_y": 41, "lag_z": 41}
+    plan = mks.plan_chunks(sizes)
+    assert plan.chunks == {**sizes, "sample": 60}
+    assert 8 * math.prod(plan.chunks.values()) <= (2 << 30) // 32
 
 
 def test_bad_input():

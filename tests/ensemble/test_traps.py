@@ -29,12 +29,10 @@ def plain(function, *args, **kwargs):
             return True
 
 
-def show(trap, tmp_path, tries=3):
-    """Say in the test report whether the trap still exists, without failing where it does not."""
+def corrupts(trap, tmp_path, tries=5):
+    """Whether the plain tools lose data in any of some tries."""
     with dask.config.set(scheduler="threads", num_workers=8):
-        corrupt = [i for i in range(tries) if not plain(trap, tmp_path / f"plain-{i}.zarr")]
-    print(f"plain tools corrupted {len(corrupt)} of {tries} stores")
-    return bool(corrupt)
+        return any(not plain(trap, tmp_path / f"plain-{i}.zarr") for i in range(tries))
 
 
 def closed(tmp_path, source, chunks):
@@ -97,17 +95,11 @@ TRAPS = [
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda t: t.__name__)
 def test_misaligned_writes(tmp_path, trap):
-    show(trap, tmp_path)
     for source_chunks in (5, 6, (1, N, N)):
-        closed(
-            tmp_path / str(source_chunks), da.from_array(DATA, chunks=source_chunks), {"sample": 12}
-        )
-
-
-def test_the_reproduction_can_see_corruption(tmp_path):
-    """Shards written in 64 racing parts: if none is corrupt, these tests show nothing."""
-    if not show(dask_store_into_shards, tmp_path):
-        pytest.skip("this release of the stack does not corrupt misaligned shards any more")
+        source = da.from_array(DATA, chunks=source_chunks)
+        closed(tmp_path / str(source_chunks), source, {"sample": 12})
+    if not corrupts(trap, tmp_path):
+        pytest.skip("our side is right; the plain tools of this release are too")
 
 
 def test_our_task_never_writes_a_part_of_a_block(tmp_path, monkeypatch):

@@ -1,0 +1,138 @@
+"""Fitted models on disk: arrays as Zarr, everything else as JSON; nothing is ever unpickled.
+
+A model takes part by having a class attribute ``saved_kind``, a method ``to_saved() -> (facts,
+arrays)`` with JSON and NumPy content, a class method ``from_saved(facts, arrays)``, and a line in
+:data:`KINDS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import zarr
+
+from mksdask.ensemble import layout
+from mksdask.ensemble.location import Location
+from mksdask.errors import DataError
+from mksdask.version import __version__
+
+FORMAT = "mksdask model"
+#: Raised when older programs could no longer read what is written.
+VERSION = 1
+#: Written last and read first: what has no such file is no model.
+DOCUMENT = "model.json"
+#: Where each kind of model is defined.
+KINDS = {"IncrementalPCA": "mksdask.reduction.pca"}
+
+Store = str | os.PathLike[str]
+
+
+def save_model(
+    model: Any,
+    store: Store,
+    *,
+    overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a fitted model, with all it needs to predict and to learn from further samples.
+
+    Parameters
+    ----------
+    model
+        A fitted model of this package.
+    store
+        Path or fsspec URL of a new Zarr group.
+    overwrite
+        Replace a model that is there already; anything else is never replaced.
+    storage_options
+        Passed to fsspec.
+
+    Examples
+    --------
+    >>> from mksdask.reduction import IncrementalPCA
+    >>> pca = IncrementalPCA(n_components=1).fit(np.array([[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]))
+    >>> save_model(pca, "memory://pca.zarr")
+    >>> load_model("memory://pca.zarr").n_samples_seen_
+    3
+    """
+    kind = getattr(model, "saved_kind", None)
+    if kind not in KINDS or not hasattr(model, "to_saved"):
+        raise TypeError(f"model is a {type(model).__name__}; wanted one of {sorted(KINDS)}")
+    facts, arrays = model.to_saved()
+    place = Location(store, storage_options)
+    if place.exists():
+        if not overwrite:
+            raise FileExistsError(f"{place.url} exists: give another path, or overwrite=True")
+        if place.read_json(DOCUMENT) is None:
+            raise ValueError(
+                f"{place.url} is not a saved model and is not replaced: give another path"
+            )
+    written = place.sibling(f".{uuid.uuid4().hex[:8]}")
+    try:
+        group = zarr.create_group(written.zarr_store(read_only=False))
+        for name, values in arrays.items():
+            values = np.ascontiguousarray(values)
+            array = group.create_array(
+                name,
+                shape=values.shape,
+                dtype=values.dtype,
+                chunks=_chunks(values),
+                compressors=layout.codecs(values.dtype),
+            )
+            array[...] = values
+        document = {"format": FORMAT, "version": VERSION, "kind": kind}
+        document |= {"written_by": f"mksdask {__version__}", "model": facts}
+        written.write_json(DOCUMENT, {**document, "arrays": sorted(arrays)})
+        if place.exists():
+            place.delete()
+        written.move_to(place)
+    finally:
+        if written.exists():
+            written.delete()
+
+
+def load_model(store: Store, *, storage_options: Mapping[str, Any] | None = None) -> Any:
+    """Read a model that :func:`save_model` wrote.
+
+    Versions and kinds of models that this program does not know are refused, as is a store with
+    a part missing or damaged.
+    """
+    place = Location(store, storage_options)
+    if not place.exists():
+        raise FileNotFoundError(f"no model at {place.url}: check the path")
+    document = place.read_json(DOCUMENT)
+    if document is None or document.get("format") != FORMAT:
+        raise DataError(f"{place.url} is not a model written by save_model")
+    version, kind = document.get("version"), document.get("kind")
+    if version != VERSION:
+        raise DataError(
+            f"{place.url} has version {version} of the format of models (written by "
+            f"{document.get('written_by')}); this is mksdask {__version__}, which reads version "
+            f"{VERSION}: update mksdask, or fit and save the model again"
+        )
+    if kind not in KINDS:
+        raise DataError(
+            f"{place.url} holds a model of kind {kind!r}; wanted one of {sorted(KINDS)}"
+        )
+    try:
+        arrays = {name: np.asarray(place.array(name)[...]) for name in document["arrays"]}
+        return getattr(importlib.import_module(KINDS[kind]), kind).from_saved(
+            document["model"], arrays
+        )
+    except (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise DataError(
+            f"{place.url} is damaged ({error}): fit and save the model again"
+        ) from error
+
+
+def _chunks(values: np.ndarray) -> tuple[int, ...]:
+    """Rows that make up to 64 MB: codecs take no more than 2 GB at once."""
+    if values.ndim == 0:
+        return ()
+    rows = max(1, 2**26 // max(values.nbytes // max(len(values), 1), 1))
+    return (max(1, min(rows, len(values))), *(max(1, n) for n in values.shape[1:]))
