@@ -101,7 +101,7 @@ def test_results_of_an_incomplete_ensemble_say_so(incomplete, tmp_path, capsys, 
         assert main(words) == 0
     said = capsys.readouterr().err
     assert said.startswith(f"mksdask {words[0]}: ")
-    assert f"{incomplete} is incomplete: " in said
+    assert f"{incomplete} is incomplete" in said
     assert "of 8 samples are missing" in said
     assert said.count("\n") == 1
 
