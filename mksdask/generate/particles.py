@@ -143,14 +143,18 @@ def _make(
     field = np.full(section, np.inf)
     wanted = round(fraction * field.size)
     covered = _packed(rng, field, wanted, draw) if hard_core else _dropped(rng, field, wanted, draw)
-    if wanted - covered > tolerance * field.size:
+    if not covered or wanted - covered > tolerance * field.size:
         raise DataError(
             f"the particles take {covered / field.size:.4f} of the volume instead of "
             f"{fraction:.4f}: choose larger particles or a larger tolerance"
         )
     # Shrinking every radius by one factor passes voxel after voxel: stop at the share wanted.
     rank = min(wanted, covered) - 1
-    phase = (field <= np.partition(field, rank, axis=None)[rank]).astype(np.uint8)
+    cut = np.partition(field, rank, axis=None)[rank]
+    phase = (field < cut).astype(np.uint8)
+    # Voxels along an aligned fiber are equally far from its core: take as many as are wanted.
+    ties = np.flatnonzero(field == cut)
+    phase.flat[ties[: rank + 1 - int(phase.sum(dtype=np.int64))]] = 1
     if extrude is not None:
         phase = np.broadcast_to(np.expand_dims(phase, extrude), shape)
     return phase
@@ -183,7 +187,7 @@ def _packed(
     """Pack particles of slightly more than the volume wanted without overlap."""
     covered = 0
     for surplus in SURPLUS:
-        half_axes, radii = _of_volume(wanted * (1 + surplus), draw)
+        half_axes, radii = _of_volume(wanted * (1 + surplus), draw, field.shape)
         centers = separated(rng, half_axes, radii, field.shape)
         if centers is None and covered:
             break  # the packing before was denser than what can be had now
@@ -203,16 +207,29 @@ def _packed(
 
 
 def _of_volume(
-    volume: float, draw: Callable[[int], tuple[np.ndarray, np.ndarray]]
+    volume: float,
+    draw: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    box: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As many particles as come closest to a total volume, all scaled to meet it."""
+    """As many particles as come closest to a total volume, all scaled to meet it.
+
+    Where scaling up would make one longer than the box, so that it meets its own image, there is
+    one particle more and all become smaller.
+    """
     half_axes, radii = draw(16)
-    while (total := np.cumsum(capsule_volumes(half_axes, radii)))[-1] < volume:
+    while (total := np.cumsum(capsule_volumes(half_axes, radii)))[-2] < volume:
         more = draw(len(radii))
         half_axes, radii = np.vstack([half_axes, more[0]]), np.concatenate([radii, more[1]])
-    n = int(np.abs(total - volume).argmin()) + 1
-    scale = (volume / total[n - 1]) ** (1 / half_axes.shape[1])
-    return scale * half_axes[:n], scale * radii[:n]
+    closest = int(np.abs(total[:-1] - volume).argmin()) + 1
+    for n in (closest, closest + 1):
+        scale = (volume / total[n - 1]) ** (1 / half_axes.shape[1])
+        halves, sizes = scale * half_axes[:n], scale * radii[:n]
+        if (2 * (np.abs(halves) + sizes[:, None]) < np.asarray(box)).all():
+            return halves, sizes
+    raise DataError(
+        f"particles that take {volume / np.prod(box):.3f} of the volume would be as long as an axis: "
+        "choose smaller particles or a larger shape"
+    )
 
 
 def _checked_fraction(fraction: npt.ArrayLike, n_samples: int) -> np.ndarray:

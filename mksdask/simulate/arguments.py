@@ -47,8 +47,12 @@ class Control:
                 raise ValueError("max_iterations is for engine='fft'; engine='sfepy' is direct")
         if tolerance is None:
             tolerance = 1e-4 if dtype == np.float32 else 1e-6
-        if not 0 < tolerance < 1:
-            raise ValueError(f"tolerance is {tolerance}; wanted a number between 0 and 1")
+        least = 5e-6 if dtype == np.float32 else 1e-14
+        if not least <= tolerance < 1:
+            raise ValueError(
+                f"tolerance is {tolerance}; wanted a number from {least:g}, which {np.dtype(dtype)} "
+                "can reach, to 1"
+            )
         if max_iterations is not None and (
             not isinstance(max_iterations, int | np.integer) or max_iterations < 0
         ):
@@ -120,7 +124,7 @@ def labelled_cells(phase: ArrayLike) -> Cells:
             ".astype(int) if they are labels"
         )
     whole = phase.expand_dims("sample") if cells.single else phase
-    cells.arrays.append(whole)
+    cells.arrays.append(whole.astype(np.uint8) if phase.dtype.kind == "b" else whole)
     cells.dims.append(("sample", *cells.space))
     return cells
 
@@ -139,6 +143,12 @@ def bare_cells(array: ArrayLike, name: str, trailing: int) -> Cells:
         if d < 2 or space != SPACE[:d]:
             raise ValueError(
                 f"{name} has dims {array.dims}; wanted sample, x, y[, z]: rename or select them"
+            )
+        edges = np.ravel(array.attrs.get("voxel_size", 1.0))
+        if not np.allclose(edges, edges[0]):
+            raise ValueError(
+                f"{name} has voxels of {edges.tolist()}; wanted cubes, as every element is one: "
+                "resample the volume first (or remove voxel_size from its attrs if it is wrong)"
             )
         single = "sample" not in array.dims
         known = d + trailing + (not single)

@@ -245,3 +245,30 @@ def test_a_fraction_that_voxels_are_too_coarse_for_is_said(monkeypatch):
     with pytest.raises(DataError, match="of the volume instead of"):
         phase.compute(scheduler="single-threaded")
     assert spheres(1, (60, 60), 4, 0.3, tolerance=0.2).mean() == pytest.approx(0.24, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("fibers", {"n_samples": 4, "shape": (20, 20, 20), "radius": 3, "length": 19.5,
+                    "fraction": 0.09, "direction": "x"}),
+        ("fibers", {"n_samples": 6, "shape": (20, 20, 20), "radius": 3, "length": 19, "fraction": 0.08}),
+        ("spheres", {"n_samples": 8, "shape": (4, 4), "radius": 1.9, "fraction": 0.75}),
+        ("spheres", {"n_samples": 1, "shape": (20, 20, 20), "radius": 9.9, "fraction": 0.55}),
+        ("fibers", {"n_samples": 6, "shape": (30, 30), "radius": 2, "length": 16, "fraction": 0.3,
+                    "direction": "x"}),
+    ],
+)  # fmt: skip
+def test_particles_nearly_as_long_as_the_box(kind, arguments):
+    """Never one that meets its own image: the share of the volume holds, or it is refused."""
+    from mksdask import generate
+    from mksdask.errors import DataError
+
+    try:
+        phase = getattr(generate, kind)(**arguments).compute()
+    except DataError as error:
+        assert "choose" in str(error)  # noqa: PT017
+        return
+    voxels = phase[0].size
+    share = phase.mean(phase.dims[1:]).values
+    np.testing.assert_allclose(share, arguments["fraction"], atol=0.005 + 0.5 / voxels)

@@ -10,6 +10,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mksdask import simulate
 from mksdask.errors import DataError
 from mksdask.simulate import (
     cubic,
@@ -583,3 +584,31 @@ def test_bad_data_of_voxels_is_said():
             orientation=tilted,
             macro_strain=1.0,
         )
+
+
+def test_voxels_that_are_not_cubes_are_refused():
+    phase = xr.DataArray(
+        labels_3d(), dims=("sample", "x", "y", "z"), attrs={"voxel_size": [1, 1, 4]}
+    )
+    with pytest.raises(ValueError, match=r"voxels of \[1, 1, 4\]; wanted cubes"):
+        simulate.elasticity(phase, (1.0, 5.0), (0.3, 0.3), macro_strain=0.01)
+    with pytest.raises(ValueError, match="wanted cubes"):
+        simulate.conduction(phase, (1.0, 5.0), macro_gradient=1.0)
+
+
+def test_a_mask_is_two_phases():
+    mask = labels_3d().astype(bool)
+    a = simulate.effective_stiffness(mask, (1.0, 5.0), (0.3, 0.3))
+    b = simulate.effective_stiffness(mask.astype(int), (1.0, 5.0), (0.3, 0.3))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_a_tolerance_beyond_the_precision_is_refused():
+    with pytest.raises(ValueError, match="which float32 can reach"):
+        simulate.elasticity(
+            labels_3d(), (1.0, 5.0), (0.3, 0.3), macro_strain=0.01, tolerance=1e-9, dtype="float32"
+        )
+
+
+def labels_3d():
+    return np.random.default_rng(0).integers(0, 2, (1, 4, 5, 6))
