@@ -59,7 +59,8 @@ def elasticity(
     macro_strain, macro_stress
         Mean strain and stress: a number for xx, a mapping such as ``{"xx": 0.01, "xy": 0.002}``, a
         list in Voigt order, or a matrix. With both given, mixed loads, each component on one side.
-        Unnamed components are zero stress if only a stress is given, else zero strain.
+        Unnamed components are zero stress if only a stress is given, else zero strain. Shear
+        strains by name or in a list are engineering ones, gamma = 2 epsilon; a matrix is a tensor.
     plane
         ``"strain"`` or ``"stress"``, for cells in the plane.
     outputs
