@@ -14,6 +14,14 @@ class IncompleteEnsembleWarning(UserWarning):
     """An ensemble was opened while some of its samples were never written."""
 
 
+class ExtrapolationWarning(UserWarning):
+    """A property was predicted for samples unlike those that the model was fitted on."""
+
+
+class RankDeficientWarning(UserWarning):
+    """Samples leave some coefficients of a model open; they were chosen of minimum norm."""
+
+
 def missing_extra(package: str, extra: str, purpose: str) -> ImportError:
     """Return the one sentence said when an optional package is absent.
 

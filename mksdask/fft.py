@@ -9,8 +9,8 @@ for each new block shape. pyFFTW is up to 1.3 times faster on powers of two: cho
 Every transform runs on one thread, because Dask already runs one task a core; ``threads(n)``
 raises it for work that is not inside a Dask graph.
 
-Along a short last axis with a large prime factor (31, 101 voxels ...) SciPy's real transform is 5
-to 8 times slower than a product with the matrix of the transform, which is taken there instead
+Along a short last axis with a large prime factor (31, 51, 101 voxels ...) SciPy's real transform is
+up to 8 times slower than a product with the matrix of the transform, which is taken there instead
 (on one thread, see :mod:`mksdask.products`).
 """
 
@@ -32,9 +32,11 @@ from mksdask.products import rows_times_matrix
 
 BACKENDS = ("scipy", "pyfftw")
 
-# Lengths up to the first, with a prime factor of at least the second, go by matrix product.
+# A prime factor p of at least the first makes a transform slow. By matrix product go lengths of at
+# most 2 p up to the second number, and of at most 3 p up to the third: beyond, SciPy is as quick.
+DENSE_FACTOR = 11
 DENSE_LENGTH = 256
-DENSE_FACTOR = 29
+DENSE_LENGTH_THRICE = 96
 
 _backend: ContextVar[str | None] = ContextVar("fft_backend", default=None)
 _threads: ContextVar[int] = ContextVar("fft_threads", default=1)
@@ -57,8 +59,12 @@ def rfftn(x: np.ndarray, axes: Sequence[int], s: Sequence[int] | None = None) ->
     return scipy.fft.rfftn(x, s=s, axes=axes, workers=_threads.get())
 
 
-def irfftn(x: np.ndarray, s: Sequence[int], axes: Sequence[int]) -> np.ndarray:
+def irfftn(
+    x: np.ndarray, s: Sequence[int], axes: Sequence[int], overwrite: bool = False
+) -> np.ndarray:
     """Inverse of :func:`rfftn` for real arrays of lengths ``s`` along ``axes``.
+
+    With ``overwrite``, ``x`` may be destroyed, which saves a copy.
 
     >>> irfftn(rfftn(np.arange(5.0), axes=(0,)), s=(5,), axes=(0,)).round(12)
     array([0., 1., 2., 3., 4.])
@@ -66,8 +72,8 @@ def irfftn(x: np.ndarray, s: Sequence[int], axes: Sequence[int]) -> np.ndarray:
     if backend() == "pyfftw":
         return _fftw("c2r", x, tuple(axes), tuple(s))
     if _is_dense(s[-1]) and x.dtype.char in "FD":
-        return _dense_irfftn(x, s, axes)
-    return scipy.fft.irfftn(x, s=s, axes=axes, workers=_threads.get())
+        return _dense_irfftn(x, s, axes, overwrite)
+    return scipy.fft.irfftn(x, s=s, axes=axes, overwrite_x=overwrite, workers=_threads.get())
 
 
 def fftn(x: np.ndarray, axes: Sequence[int], s: Sequence[int] | None = None) -> np.ndarray:
@@ -221,12 +227,14 @@ def _new_plan(
 @lru_cache(maxsize=256)
 def _is_dense(n: int) -> bool:
     """Whether the real transform of this length goes by matrix product."""
-    rest, factor = n, 2
-    while factor < DENSE_FACTOR:
-        while rest % factor == 0:
-            rest //= factor
-        factor += 1
-    return rest > 1 and n <= DENSE_LENGTH
+    cofactor = 3 if n <= DENSE_LENGTH_THRICE else 2
+    return n <= DENSE_LENGTH and any(
+        n % m == 0 and _is_prime(n // m) and n // m >= DENSE_FACTOR for m in range(1, cofactor + 1)
+    )
+
+
+def _is_prime(n: int) -> bool:
+    return n > 1 and all(n % m for m in range(2, int(n**0.5) + 1))
 
 
 @lru_cache(maxsize=16)
@@ -260,10 +268,12 @@ def _dense_rfftn(x: np.ndarray, axes: Sequence[int], s: Sequence[int] | None) ->
     return scipy.fft.fftn(half, s=shape, axes=others, overwrite_x=True, workers=_threads.get())
 
 
-def _dense_irfftn(x: np.ndarray, s: Sequence[int], axes: Sequence[int]) -> np.ndarray:
+def _dense_irfftn(
+    x: np.ndarray, s: Sequence[int], axes: Sequence[int], overwrite: bool
+) -> np.ndarray:
     *others, last = axes
     if others:
-        x = scipy.fft.ifftn(x, s=s[:-1], axes=others, workers=_threads.get())
+        x = scipy.fft.ifftn(x, s=s[:-1], axes=others, overwrite_x=overwrite, workers=_threads.get())
     real = np.dtype("f" if x.dtype.char == "F" else "d")
     half = np.moveaxis(x, last, -1)[..., : s[-1] // 2 + 1]
     _, backward = _dense_matrices(s[-1], real.char)

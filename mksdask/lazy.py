@@ -217,26 +217,36 @@ def reduce_samples(
 
 def summarize_samples(
     array: da.Array,
-    summarize: Callable[[np.ndarray], Any],
+    summarize: Callable[..., Any],
     merge: Callable[[list[Any]], Any],
+    *others: ArrayLike,
+    shared: Sequence[Any] = (),
 ) -> Any:
     """Merge the summaries of all chunks of samples (axis 0), lazily, as a tree of any objects.
 
     Like :func:`reduce_samples` where the result is not an array: gives a Dask delayed value. Each
-    chunk is read by one task. The other axes must each be one chunk.
+    chunk is read by one task, ``summarize(block, *blocks of the others)``; the others are brought
+    into the chunks of the first. The other axes must each be one chunk. ``shared`` objects, the
+    same for all chunks, follow the blocks; they are in the graph once.
 
     >>> summarize_samples(da.ones((6, 2), chunks=(2, 2)), len, sum).compute()
     6
+    >>> summarize_samples(da.arange(4, chunks=2), np.dot, sum, np.arange(4)).compute()
+    np.int64(14)
     """
-    split = [axis for axis in range(1, array.ndim) if array.numblocks[axis] > 1]
-    if split:
-        raise ValueError(
-            f"chunked along axes {split}, which this computation needs whole: "
-            f".rechunk({{{', '.join(f'{axis}: -1' for axis in split)}}}) first"
-        )
+    arrays = [array, *(da.asarray(other).rechunk({0: array.chunks[0]}) for other in others)]
+    for each_array in arrays:
+        split = [axis for axis in range(1, each_array.ndim) if each_array.numblocks[axis] > 1]
+        if split:
+            raise ValueError(
+                f"chunked along axes {split}, which this computation needs whole: "
+                f".rechunk({{{', '.join(f'{axis}: -1' for axis in split)}}}) first"
+            )
     each = delayed(summarize, pure=False, traverse=False)
     together = delayed(_merge_parts, pure=False, traverse=False)
-    parts = [each(block) for block in array.to_delayed().ravel()]
+    columns = [a.to_delayed().ravel() for a in arrays]
+    same = [delayed(s, pure=False, traverse=False) for s in shared]
+    parts = [each(*blocks, *same) for blocks in zip(*columns, strict=True)]
     while len(parts) > 1:
         parts = [together(merge, *parts[i : i + 4]) for i in range(0, len(parts), 4)]
     return parts[0]
@@ -303,6 +313,75 @@ def sum_tiles(
     ...           reach={"x": (0, 1)}, wrap=("x",), sizes={"value": 1}, dtype=int).compute()
     array([[6]])
     """
+    chunks, runs = _tile_runs(kernel, arrays, dims, space, reach, wrap, None, kwargs)
+    merge = delayed(_add_up, pure=False, traverse=False)
+    rows = []
+    for n_samples, tiles in zip(chunks["sample"], runs, strict=True):
+        sums = list(tiles.values())
+        while len(sums) > 1:
+            sums = [merge(*sums[i : i + 8]) for i in range(0, len(sums), 8)]
+        rows.append(da.from_delayed(sums[0], (n_samples, *sizes.values()), dtype=dtype))
+    total = da.concatenate(rows, axis=0)
+    if not isinstance(arrays[0], xr.DataArray):
+        return total
+    out_dims = ("sample", *sizes)
+    return xr.DataArray(total, dims=out_dims, coords=_kept_coords([arrays[0]], out_dims, sizes))
+
+
+def map_tiles(
+    kernel: Kernel,
+    array: ArrayLike,
+    *,
+    dims: Sequence[str],
+    space: Sequence[str],
+    reach: Mapping[str, tuple[int, int]],
+    wrap: Collection[str],
+    sizes: Mapping[str, int],
+    dtype: Any,
+    shared: Any = None,
+    kwargs: Mapping[str, Any] | None = None,
+) -> ArrayLike:
+    """Make of every tile of a volume and its surroundings a tile of another, lazily.
+
+    As :func:`sum_tiles`, for a ``kernel(place, shared, block, **kwargs)`` that gives the tile
+    itself: an array (samples, *tile, *sizes). ``shared`` is one object that all tasks use.
+
+    >>> volume = da.arange(6, chunks=2)[None]
+    >>> def neighbour(place, shared, block):
+    ...     first = place.offset[0] + shared
+    ...     return block[:, first : first + place.size[0]]
+    >>> map_tiles(neighbour, volume, dims=("sample", "x"), space=("x",), reach={"x": (0, 1)},
+    ...           wrap=("x",), sizes={}, dtype=int, shared=1).compute()
+    array([[1, 2, 3, 4, 5, 0]])
+    """
+    node = delayed(shared, pure=False, traverse=False)
+    chunks, runs = _tile_runs(kernel, [array], [dims], space, reach, wrap, node, kwargs)
+    rows = []
+    for n_samples, tiles in zip(chunks["sample"], runs, strict=True):
+        blocks = np.empty([len(chunks[d]) for d in space] + [1] * len(sizes), dtype=object)
+        for tile, piece in tiles.items():
+            extent = [chunks[d][i] for d, i in zip(space, tile, strict=True)]
+            shape = (n_samples, *extent, *sizes.values())
+            blocks[(*tile, *[0] * len(sizes))] = da.from_delayed(piece, shape, dtype=dtype)
+        rows.append(da.block(blocks.tolist()))
+    whole = da.concatenate(rows, axis=0)
+    if not isinstance(array, xr.DataArray):
+        return whole
+    out_dims = ("sample", *space, *sizes)
+    return xr.DataArray(whole, dims=out_dims, coords=_kept_coords([array], out_dims, sizes))
+
+
+def _tile_runs(
+    kernel: Kernel,
+    arrays: Sequence[ArrayLike],
+    dims: Sequence[Sequence[str]],
+    space: Sequence[str],
+    reach: Mapping[str, tuple[int, int]],
+    wrap: Collection[str],
+    shared: Any,
+    kwargs: Mapping[str, Any] | None,
+) -> tuple[dict[str, tuple[int, ...]], list[dict[tuple[int, ...], Any]]]:
+    """Chunks of the first array, and for each chunk of samples the delayed result of every tile."""
     plain = [_plain(a, d, f"array {i}") for i, (a, d) in enumerate(zip(arrays, dims, strict=True))]
     _extents(plain, dims)
     chunks = dict(zip(dims[0], da.asarray(plain[0]).chunks, strict=True))
@@ -311,10 +390,10 @@ def sum_tiles(
         da.asarray(p).rechunk(tuple(chunks[d] for d in names)).to_delayed()
         for p, names in zip(plain, dims, strict=True)
     ]
-    merge = delayed(_add_up, pure=False, traverse=False)
-    rows = []
-    for sample, n_samples in enumerate(chunks["sample"]):
-        sums = []
+    first = [] if shared is None else [shared]
+    runs = []
+    for sample in range(len(chunks["sample"])):
+        tiles = {}
         for tile in np.ndindex(*(len(chunks[d]) for d in space)):
             around = {
                 d: _segments(chunks[d], i, *reach[d], d in wrap)
@@ -331,16 +410,10 @@ def sum_tiles(
                 for piece in product(*along)
             ]
             cuts = [[[cut for _, cut in pieces] for pieces in along] for along in segments]
-            run = partial(_run_tile, kernel, place, cuts, dict(kwargs or {}))
-            sums.append(delayed(run, pure=False, traverse=False)(*operands))
-        while len(sums) > 1:
-            sums = [merge(*sums[i : i + 8]) for i in range(0, len(sums), 8)]
-        rows.append(da.from_delayed(sums[0], (n_samples, *sizes.values()), dtype=dtype))
-    total = da.concatenate(rows, axis=0)
-    if not isinstance(arrays[0], xr.DataArray):
-        return total
-    out_dims = ("sample", *sizes)
-    return xr.DataArray(total, dims=out_dims, coords=_kept_coords([arrays[0]], out_dims, sizes))
+            run = partial(_run_tile, kernel, place, cuts, len(first), dict(kwargs or {}))
+            tiles[tile] = delayed(run, pure=False, traverse=False)(*first, *operands)
+        runs.append(tiles)
+    return chunks, runs
 
 
 def _segments(
@@ -382,11 +455,12 @@ def _run_tile(
     kernel: Kernel,
     place: TilePlace,
     cuts: Sequence[Sequence[Sequence[slice]]],
+    n_shared: int,
     kwargs: Mapping[str, Any],
-    *pieces: np.ndarray,
+    *pieces: Any,
 ) -> np.ndarray:
     """Put each array's pieces together and hand them to the kernel."""
-    remaining = iter(pieces)
+    remaining = iter(pieces[n_shared:])
     surrounded = []
     for along in cuts:
         n = [len(c) for c in along]
@@ -395,7 +469,7 @@ def _run_tile(
             piece = next(remaining)
             parts[index] = piece[tuple(c[i] for c, i in zip(along, index, strict=True))]
         surrounded.append(np.block(parts.tolist()) if parts.size > 1 else parts.flat[0])
-    return kernel(place, *surrounded, **kwargs)
+    return kernel(place, *pieces[:n_shared], *surrounded, **kwargs)
 
 
 def _add_up(*parts: np.ndarray) -> np.ndarray:

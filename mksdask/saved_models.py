@@ -27,7 +27,12 @@ VERSION = 1
 #: Written last and read first: what has no such file is no model.
 DOCUMENT = "model.json"
 #: Where each kind of model is defined.
-KINDS = {"IncrementalPCA": "mksdask.reduction.pca"}
+KINDS = {
+    "HomogenizationModel": "mksdask.linkage.homogenization",
+    "IncrementalPCA": "mksdask.reduction.pca",
+    "StagedLocalization": "mksdask.linkage.staged_localization",
+    "LocalizationModel": "mksdask.linkage.localization",
+}
 
 Store = str | os.PathLike[str]
 
@@ -87,13 +92,21 @@ def save_model(
             array[...] = values
         document = {"format": FORMAT, "version": VERSION, "kind": kind}
         document |= {"written_by": f"mksdask {__version__}", "model": facts}
-        written.write_json(DOCUMENT, {**document, "arrays": sorted(arrays)})
+        # Tells this model from any other that is stored at the same place, before or after.
+        document |= {"commit": uuid.uuid4().hex, "arrays": sorted(arrays)}
+        written.write_json(DOCUMENT, document)
         if place.exists():
             place.delete()
         written.move_to(place)
     finally:
         if written.exists():
             written.delete()
+
+
+def model_kind(store: Store) -> str | None:
+    """Name of the class of a stored model, without reading it; None where there is no model."""
+    document = Location(store).read_json(DOCUMENT)
+    return None if document is None else document.get("kind")
 
 
 def load_model(store: Store, *, storage_options: Mapping[str, Any] | None = None) -> Any:

@@ -8,12 +8,14 @@ from typing import Any
 from mksdask.bases.base import Basis
 from mksdask.bases.discretize import checked_basis, discretize
 from mksdask.bases.fourier import FourierBasis
+from mksdask.bases.gsh import GSHBasis
 from mksdask.bases.legendre import LegendreBasis
 from mksdask.bases.primitive import PrimitiveBasis
 
 __all__ = [
     "Basis",
     "FourierBasis",
+    "GSHBasis",
     "LegendreBasis",
     "PrimitiveBasis",
     "basis_from_dict",
@@ -21,7 +23,9 @@ __all__ = [
     "discretize",
 ]
 
-_KINDS: dict[str, Any] = {b.kind: b for b in (PrimitiveBasis, LegendreBasis, FourierBasis)}
+_KINDS: dict[str, Any] = {
+    b.kind: b for b in (PrimitiveBasis, LegendreBasis, FourierBasis, GSHBasis)
+}
 
 
 def basis_from_dict(saved: Mapping[str, Any]) -> Basis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,14 +25,24 @@ class Basis(ABC):
 
     #: Name under which the basis is written to JSON.
     kind: ClassVar[str] = ""
-    #: Whether the coefficients are complex.
-    is_complex: ClassVar[bool] = False
     #: Whether the coefficients of all states add up to 1 everywhere, so that one follows.
     redundant: ClassVar[bool] = False
     #: Trailing dimensions of the data that hold one local state (none for a scalar field).
     state_dims: ClassVar[tuple[str, ...]] = ()
+    #: Their lengths.
+    state_sizes: ClassVar[tuple[int, ...]] = ()
 
     n_states: int
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the coefficients are complex."""
+        return False
+
+    @property
+    def constant(self) -> float | None:
+        """Value of state 0 if it is the same everywhere, whatever the data."""
+        return None
 
     @abstractmethod
     def coefficients(self, block: np.ndarray, states: Sequence[int]) -> np.ndarray:
@@ -56,6 +66,18 @@ class Basis(ABC):
         """Label of state 0 if data of ``dtype`` are labels expanded one-hot, else None."""
         return None
 
+    def conjugate(self, state: int) -> tuple[int, int] | None:
+        """State and sign whose product is the complex conjugate of this one, if it is a state."""
+        return None if self.is_complex else (state, 1)
+
+    def turned(self, rotation: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What a rotation of the sample (3, 3) does to the states: sources and signs.
+
+        The state h of the turned sample is sign[h] times state source[h] of the sample as it was.
+        States without direction, as all but those of crystals are, stay what they are.
+        """
+        return tuple(range(self.n_states)), (1,) * self.n_states
+
     @property
     def filler(self) -> float:
         """A value inside the domain, put where a mask says that there are no data."""
@@ -70,8 +92,8 @@ class Basis(ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings and lists from which :func:`basis_from_dict` makes it again."""
-        fields = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-        return {"kind": self.kind, **fields}
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        return {"kind": self.kind, **{k: _listed(v) for k, v in given.items()}}
 
 
 @dataclass(frozen=True)
@@ -112,13 +134,27 @@ class ScalarBasis(Basis):
         )
 
 
-def checked_count(n_states: Any, least: int) -> int:
-    """Return ``n_states`` as a Python integer, or say what is wrong with it."""
-    if isinstance(n_states, bool) or not isinstance(n_states, (int, np.integer)):
-        raise TypeError(f"n_states is {n_states!r}; wanted an integer of at least {least}")
-    if n_states < least:
-        raise ValueError(f"n_states is {n_states}; wanted an integer of at least {least}")
-    return int(n_states)
+def _listed(value: Any) -> Any:
+    return [_listed(v) for v in value] if isinstance(value, tuple) else value
+
+
+def checked_count(count: Any, least: int, name: str = "n_states") -> int:
+    """Return ``count`` as a Python integer, or say what is wrong with it."""
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
+        raise TypeError(f"{name} is {count!r}; wanted an integer of at least {least}")
+    if count < least:
+        raise ValueError(f"{name} is {count}; wanted an integer of at least {least}")
+    return int(count)
+
+
+def checked_state_axes(basis: Basis, shape: Sequence[int]) -> None:
+    """Say it if the last axes of data of ``shape`` cannot hold one local state."""
+    n = len(basis.state_sizes)
+    if n and tuple(shape[-n:]) != basis.state_sizes:
+        raise ValueError(
+            f"data has shape {tuple(shape)}; wanted {basis.state_dims} of lengths "
+            f"{basis.state_sizes} as its last axes, for {basis!r}"
+        )
 
 
 def checked_domain(domain: Iterable[float]) -> tuple[float, float]:

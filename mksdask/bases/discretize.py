@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mksdask.bases.base import Basis
+from mksdask.bases.base import Basis, checked_state_axes
 from mksdask.lazy import ArrayLike, lift
 
 
@@ -67,8 +67,10 @@ def _dims(data: ArrayLike, basis: Basis) -> tuple[str, ...]:
         missing = [d for d in basis.state_dims if d not in data.dims]
         if missing:
             raise ValueError(f"data has dims {data.dims}; {basis!r} wants a dimension {missing}")
+        checked_state_axes(basis, [data.sizes[d] for d in basis.state_dims])
         kept = (str(d) for d in data.dims if d not in basis.state_dims)
         return (*kept, *basis.state_dims)
+    checked_state_axes(basis, data.shape)
     n = data.ndim - len(basis.state_dims)
     return (*(f"axis{i}" for i in range(n)), *basis.state_dims)
 

@@ -32,7 +32,16 @@ class FourierBasis(ScalarBasis):
     """
 
     kind: ClassVar[str] = "fourier"
-    is_complex: ClassVar[bool] = True
+
+    @property
+    def is_complex(self) -> bool:
+        """Exponentials are."""
+        return True
+
+    @property
+    def constant(self) -> float:
+        """The exponential of 0."""
+        return 1.0
 
     def frequency(self, state: int) -> int:
         """The l of a state.
@@ -41,6 +50,15 @@ class FourierBasis(ScalarBasis):
         [0, 1, -1, 2, -2]
         """
         return (state + 1) // 2 * (1 if state % 2 else -1)
+
+    def conjugate(self, state: int) -> tuple[int, int] | None:
+        """The state of -l.
+
+        >>> FourierBasis(4).conjugate(1), FourierBasis(4).conjugate(3)
+        ((2, 1), None)
+        """
+        other = 0 if state == 0 else state + (1 if state % 2 else -1)
+        return (other, 1) if other < self.n_states else None
 
     def coefficients(self, block: np.ndarray, states: Sequence[int]) -> np.ndarray:
         """Exponentials of ``states``."""

@@ -34,6 +34,11 @@ class LegendreBasis(ScalarBasis):
 
     kind: ClassVar[str] = "legendre"
 
+    @property
+    def constant(self) -> float:
+        """The polynomial of degree 0, times its norm."""
+        return 0.5
+
     def coefficients(self, block: np.ndarray, states: Sequence[int]) -> np.ndarray:
         """Polynomials by the three-term recurrence, which is stable on [-1, 1]."""
         out = np.empty((len(states), *block.shape), dtype=self.dtype(block.dtype))

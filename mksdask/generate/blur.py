@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from mksdask import fft
-from mksdask.products import matrix_times_columns, rows_times_matrix
+from mksdask.products import ONE_THREAD_PRODUCTS, matrix_times_columns, rows_times_matrix
 
 # Up to here a product with the circulant matrix of the kernel is quicker than two transforms:
 # 5 times on 101 x 101, 2 to 3 times on 51^3, about even at 256.
@@ -17,20 +16,23 @@ MATRIX_LIMIT = 256
 
 
 def smoothed(field: np.ndarray, filters: Sequence[np.ndarray | None]) -> np.ndarray:
-    """Convolve a field periodically with a separable kernel, one filter of ``axis_filter`` an axis.
+    """Convolve fields periodically with a separable kernel, one filter of ``axis_filter`` an axis.
+
+    Axes before those of the filters count fields; the numbers of one do not depend on the others.
 
     >>> wide = axis_filter(np.array([0.5, 0.25, 0.0, 0.25]))
     >>> smoothed(np.array([0.0, 4.0, 0.0, 0.0]), [wide])
     array([1., 2., 1., 0.])
     """
-    for axis, weights in enumerate(filters):
+    fields = field.reshape(-1, *field.shape[field.ndim - len(filters) :])
+    for axis, weights in enumerate(filters, 1):
         if weights is None:
             continue
         if weights.ndim == 2:
-            field = _matrix_along(field, axis, weights)
+            fields = _matrix_along(fields, axis, weights)
         else:
-            field = _spectral_along(field, axis, weights)
-    return field
+            fields = np.stack([_spectral_along(each, axis - 1, weights) for each in fields])
+    return fields.reshape(field.shape)
 
 
 def axis_filter(kernel: np.ndarray) -> np.ndarray | None:
@@ -76,23 +78,26 @@ def gaussian_kernel(n: int, std: float, reach: float = np.inf) -> np.ndarray:
     return kernel / kernel.sum()
 
 
-def cut_at_ranks(field: np.ndarray, ranks: Sequence[int]) -> np.ndarray:
+def cut_at_ranks(fields: np.ndarray, ranks: Sequence[int]) -> np.ndarray:
     """Label 0 for the ``ranks[0]`` smallest values, 1 for those up to ``ranks[1]``, and so on.
 
-    >>> cut_at_ranks(np.array([0.3, 0.1, 0.9, 0.5]), [1, 3])
-    array([1, 0, 2, 1], dtype=uint8)
+    The first axis counts fields, each of which is cut by itself.
+
+    >>> cut_at_ranks(np.array([[0.3, 0.1, 0.9, 0.5]]), [1, 3])
+    array([[1, 0, 2, 1]], dtype=uint8)
     """
-    inner = [r for r in ranks if 0 < r < field.size]
+    flat = fields.reshape(len(fields), -1)
+    inner = [r for r in ranks if 0 < r < flat.shape[1]]
     below = sum([r <= 0 for r in ranks])
     if not inner:
-        return np.full(field.shape, below, dtype=np.uint8)
-    flat = np.partition(field, inner, axis=None)
-    labels = (field >= flat[inner[0]]).view(np.uint8)
+        return np.full(fields.shape, below, dtype=np.uint8)
+    ordered = np.partition(flat, inner, axis=1)
+    labels = (flat >= ordered[:, inner[0], None]).view(np.uint8)
     for rank in inner[1:]:
-        labels += field >= flat[rank]
+        labels += flat >= ordered[:, rank, None]
     if below:
         labels += np.uint8(below)
-    return labels
+    return labels.reshape(fields.shape)
 
 
 def cut_evenly(field: np.ndarray, n_phases: int) -> np.ndarray:
@@ -108,12 +113,17 @@ def cut_evenly(field: np.ndarray, n_phases: int) -> np.ndarray:
     return np.minimum(scaled, n_phases - 1).astype(np.uint8)
 
 
-def _matrix_along(field: np.ndarray, axis: int, matrix: np.ndarray) -> np.ndarray:
-    if axis == field.ndim - 1:
-        return rows_times_matrix(field, matrix)  # symmetric, so it may stand on either side
-    lead = math.prod(field.shape[:axis])
-    columns = field.reshape(lead, len(matrix), -1)
-    return matrix_times_columns(matrix, columns).reshape(field.shape)
+def _matrix_along(fields: np.ndarray, axis: int, matrix: np.ndarray) -> np.ndarray:
+    """Products of one shape for each field, as the order of their sums depends on the shape."""
+    if axis < fields.ndim - 1:
+        columns = fields.reshape(*fields.shape[: axis + 1], -1)
+        return matrix_times_columns(matrix, columns).reshape(fields.shape)
+    rows = fields.reshape(len(fields), -1, len(matrix))
+    if rows[:1].size * len(matrix) <= ONE_THREAD_PRODUCTS:
+        found = np.matmul(rows, matrix)  # symmetric, so it may stand on either side
+    else:
+        found = np.stack([rows_times_matrix(each, matrix) for each in rows])
+    return found.reshape(fields.shape)
 
 
 def _spectral_along(field: np.ndarray, axis: int, spectrum: np.ndarray) -> np.ndarray:

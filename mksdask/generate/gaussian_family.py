@@ -98,4 +98,4 @@ def _make(
     *widths, fraction = parameters.tolist()
     filters = [gaussian_filter(n, w / 2) for n, w in zip(shape, widths, strict=True)]
     field = smoothed(rng.random(shape), filters)
-    return cut_at_ranks(field, [round((1 - fraction) * field.size)])
+    return cut_at_ranks(field[None], [round((1 - fraction) * field.size)])[0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from mksdask.generate.arguments import (
 from mksdask.generate.blur import cut_at_ranks, cut_evenly, gaussian_filter, smoothed
 from mksdask.generate.classes import expanded
 from mksdask.generate.provenance import described
-from mksdask.generate.seeded import lazy_samples
+from mksdask.generate.seeded import Streams, lazy_samples
 
 
 def multiphase(
@@ -148,11 +149,13 @@ def multiphase(
         name="field" if continuous else "phase",
         dtype=np.float64 if continuous else np.uint8,
         options={"n_phases": n_phases, "variance": fraction_variance, "continuous": continuous},
+        together=True,
     )
 
 
 def _make(
-    rng: np.random.Generator,
+    streams: Streams,
+    samples: Sequence[int],
     parameters: np.ndarray,
     *,
     shape: tuple[int, ...],
@@ -160,19 +163,41 @@ def _make(
     variance: float,
     continuous: bool,
 ) -> np.ndarray:
-    sizes, cuts = parameters[: len(shape)], parameters[len(shape) :]
-    filters = [
-        gaussian_filter(n, g / (2 * math.pi), reach=g / 2)
-        for n, g in zip(shape, sizes.tolist(), strict=True)
-    ]
-    field = smoothed(rng.random(shape), filters)
+    sizes, cuts = parameters[:, : len(shape)], parameters[:, len(shape) :]
+    field = np.empty((len(samples), *shape))
+    moves = np.zeros(cuts.shape)
+    for n, target, move in zip(samples, field, moves, strict=True):
+        stream = streams.of(n)
+        stream.random(out=target)
+        if variance:
+            stream.random(out=move)
+    for alike in _runs(sizes):
+        filters = [
+            gaussian_filter(n, g / (2 * math.pi), reach=g / 2)
+            for n, g in zip(shape, sizes[alike.start].tolist(), strict=True)
+        ]
+        field[alike] = smoothed(field[alike], filters)
     if continuous:
         return field
-    if not len(cuts):
-        return cut_evenly(field, n_phases)
+    if not cuts.shape[1]:
+        return np.stack([cut_evenly(each, n_phases) for each in field])
     if variance:
-        cuts = cuts + variance * (2 * rng.random(len(cuts)) - 1)
-    return cut_at_ranks(field, [round(c * field.size) for c in cuts.tolist()])
+        cuts = cuts + variance * (2 * moves - 1)
+    ranks = np.rint(cuts * math.prod(shape)).astype(int)
+    labels = np.empty(field.shape, np.uint8)
+    for alike in _runs(ranks):
+        labels[alike] = cut_at_ranks(field[alike], ranks[alike.start].tolist())
+    return labels
+
+
+def _runs(rows: np.ndarray) -> Iterator[slice]:
+    """Stretches of equal rows.
+
+    >>> list(_runs(np.array([[1, 2], [1, 2], [3, 2]])))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    starts = [0, *(np.flatnonzero((rows[1:] != rows[:-1]).any(axis=1)) + 1).tolist(), len(rows)]
+    return itertools.starmap(slice, itertools.pairwise(starts))
 
 
 def _check_variance(variance: float, shares: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """Lay a sample-by-sample generator out as a lazy ensemble whose samples depend on their index only.
 
-A generator is a function ``make(rng, parameters, *, shape, **options)`` of one sample. Each sample
+A generator is a function ``make(rng, parameters, *, shape, **options)`` of one sample, or, where
+samples are small and share work, ``make_many(streams, samples, parameters, ...)`` of some. Each sample
 gets a random stream of its own, named by the seed and its index, so that neither the chunking, nor
 the workers, nor which other samples are asked for, can change it.
 """
@@ -18,6 +19,7 @@ from mksdask.generate.arguments import AXES, checked_samples
 from mksdask.lazy import lift
 
 Make = Callable[..., np.ndarray]
+BATCH = 2**16  # voxels made together: in cache, and many enough to share the cost of a call
 
 
 class Streams:
@@ -75,6 +77,7 @@ def lazy_samples(
     name: str = "phase",
     dtype: Any = np.uint8,
     options: Mapping[str, Any] | None = None,
+    together: bool = False,
 ) -> xr.DataArray:
     """Return the samples ``first_sample ... first_sample + n_samples - 1`` of a generator, lazily.
 
@@ -82,7 +85,9 @@ def lazy_samples(
     ----------
     make
         ``make(rng, parameters, *, shape, **options) -> array of shape``; must be importable, so
-        that workers can unpickle it.
+        that workers can unpickle it. With ``together``,
+        ``make(streams, samples, parameters, *, shape, **options)`` of the numbers of some samples
+        and a row of parameters each.
     shape
         Voxels along x[, y[, z]].
     parameters
@@ -122,6 +127,7 @@ def lazy_samples(
             "seed": seed,
             "dtype": np.dtype(dtype).str,
             "options": dict(options or {}),
+            "together": together,
         },
     )
 
@@ -162,9 +168,17 @@ def _block(
     seed: int,
     dtype: str,
     options: Mapping[str, Any],
+    together: bool,
 ) -> np.ndarray:
     out = np.empty((len(table), *shape), dtype=dtype)
     streams = Streams(seed)
+    if together:
+        n = max(1, BATCH // int(np.prod(shape)))
+        for first in range(0, len(table), n):
+            rows = table[first : first + n]
+            numbers = rows[:, 0].astype(int).tolist()
+            out[first : first + n] = make(streams, numbers, rows[:, 1:], shape=shape, **options)
+        return out
     for target, row in zip(out, table, strict=True):
         target[...] = make(streams.of(int(row[0])), row[1:], shape=shape, **options)
     return out

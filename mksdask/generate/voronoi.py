@@ -1,4 +1,4 @@
-"""Polycrystals: Voronoi and Laguerre grains with phases and uniform random orientations."""
+"""Polycrystals: Voronoi and Laguerre grains with phases and random orientations."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mksdask.generate.arguments import (
     checked_samples,
     checked_shape,
 )
-from mksdask.generate.orientations import uniform_orientations
 from mksdask.generate.provenance import described
 from mksdask.generate.seeded import Streams, lazy_samples, sample_rows
 from mksdask.generate.tessellation import tessellate
+from mksdask.generate.textures import Texture, checked_texture
 from mksdask.lazy import lift
 
 # What the independent random streams of a sample are for; 0 places the grains.
@@ -35,6 +35,7 @@ def voronoi(
     size_variation: float = 0.0,
     fractions: npt.ArrayLike = (1.0,),
     periodic: bool | Sequence[str] = True,
+    texture: Texture | None = None,
     seed: int = 0,
     first_sample: int = 0,
     chunks: int | None = None,
@@ -60,6 +61,9 @@ def voronoi(
         each cumulated fraction is met within half the largest grain.
     periodic
         True, False, or the names of the periodic axes.
+    texture
+        Distribution of the grains' orientations: ``Uniform()`` (the default),
+        ``Unimodal(center, spread)`` or ``Fibre(crystal, sample_axis, spread)``.
     seed, first_sample
         Sample i depends on the seed, i and its parameters only.
     chunks
@@ -130,7 +134,7 @@ def voronoi(
         dtype=np.float64,
         name="grain_orientation",
         attrs={"units": "radian", "convention": "Bunge"},
-        kwargs={"seed": seed, "most": int(counts.max())},
+        kwargs={"seed": seed, "most": int(counts.max()), "texture": checked_texture(texture)},
     )
     dims = ("sample", *axes)
     orientation = lift(
@@ -179,11 +183,11 @@ def _grains(
     return tessellate(centers, shape, radii=radii, periodic=periodic)
 
 
-def _orientations(rows: np.ndarray, *, seed: int, most: int) -> np.ndarray:
+def _orientations(rows: np.ndarray, *, seed: int, most: int, texture: Texture) -> np.ndarray:
     out = np.full((len(rows), most, 3), np.nan)
     streams = Streams(seed, _ORIENTATIONS)
     for target, (sample, count, *_) in zip(out, rows.astype(int).tolist(), strict=True):
-        target[:count] = uniform_orientations(streams.of(sample), count)
+        target[:count] = texture.sample(streams.of(sample), count)
     return out
 
 
