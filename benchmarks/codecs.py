@@ -1,7 +1,7 @@
 """Compressors for stored ensembles: what decides ``mksdask.ensemble.layout.codecs``.
 
-Throughput and size for the three kinds of data an ensemble holds: phase labels (uint8), grain
-numbers (int32) and smooth float fields.
+Throughput and size for the kinds of data an ensemble holds: orientations of grains, phase labels
+(uint8), grain numbers (int32) and smooth float fields.
 """
 
 import pathlib
@@ -14,6 +14,8 @@ import zarr
 from scipy.ndimage import gaussian_filter
 from zarr.codecs import BloscCodec, Crc32cCodec
 
+from mksdask.generate import voronoi
+
 CANDIDATES = [
     ("zstd", 1, "bitshuffle"),
     ("zstd", 1, "shuffle"),
@@ -21,6 +23,7 @@ CANDIDATES = [
     ("zstd", 5, "bitshuffle"),
     ("lz4", 5, "bitshuffle"),
     ("lz4", 5, "shuffle"),
+    ("lz4", 5, "noshuffle"),
 ]
 
 
@@ -29,7 +32,9 @@ def data():
     noise = rng.random((48, 51, 51, 51))
     smooth = np.stack([gaussian_filter(n, 1.5, mode="wrap") for n in noise])
     grains = np.kron(rng.integers(0, 500, (48, 17, 17, 17)), np.ones((1, 3, 3, 3), dtype=int))
+    orientations = voronoi(12, (51, 51, 51), 75).orientation.compute(scheduler="synchronous")
     return {
+        "orientations": orientations.values,
         "labels uint8": (smooth > 0.5).astype("uint8"),
         "grains int32": grains.astype("int32"),
         "field float64": smooth,

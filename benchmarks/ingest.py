@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -68,12 +67,13 @@ def run_side(side: str, folder: Path, n: int) -> None:
     from mksdask.ensemble.ingest import ingest
     from mksdask.ensemble.layout import codecs
     from mksdask.ensemble.plan import plan_chunks
+    from mksdask.pipeline.peak import peak_memory
 
     paths = [str(folder / "tif" / f"v{i}.tif") for i in range(n)]
     store = tempfile.mkdtemp(dir=folder)
     tifffile.imread(paths[0])
     chunk = plan_chunks({"sample": n, **dict(zip("xyz", SHAPE, strict=True))}).chunks["sample"]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     start = time.perf_counter()
     if name == "mksdask":
         with dask.config.set(num_workers=int(cores)):
@@ -93,9 +93,9 @@ def run_side(side: str, folder: Path, n: int) -> None:
             part = [tifffile.imread(p) for p in paths[i : i + count]]
             array[i : i + count] = np.stack(part)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    peak = peak_memory() - before
     subprocess.run(["rm", "-r", store], check=True)
-    print(json.dumps({"seconds": seconds, "peak": peak / 1024, "chunk": chunk}))
+    print(json.dumps({"seconds": seconds, "peak": peak / 2**20, "chunk": chunk}))
 
 
 def measure(side: str, folder: str, n: int) -> dict:

@@ -70,9 +70,10 @@ def ingest(
         Path or fsspec URL of the new ensemble.
     variable
         Name of the variable; ``phase`` by default. A DREAM.3D file gives ``grain``, ``phase`` and
-        ``orientation``, as far as it has them, unless one is named.
+        ``orientation``, as far as it has them, and an EBSD map (``.ang``, ``.ctf``) ``phase`` and
+        ``orientation``, unless one is named; other columns of maps are named as in the file.
     format
-        One of ``npy tiff image folder hdf5 dream3d vti itk raw``; by default from the file ending.
+        One of ``npy tiff image folder hdf5 dream3d ang ctf vti itk raw``; by default from the file ending.
     dataset
         Path of an HDF5 dataset, name of an array in a ``.vti`` or ``.npz`` file; or a mapping from
         variables to these, to read several.
@@ -138,44 +139,56 @@ def ingest(
     given = {
         k: v for k, v in locals().items() if k not in ("progress", "store", "overwrite", "resume")
     }
+    _check_store(store, overwrite, resume)
+    ds = lazy_files(progress=progress, **given)
+    if resume and Location(store).exists():
+        return resume_ensemble(store, ds, progress=progress)
+    return create_ensemble(store, ds, overwrite=overwrite, memory=memory, progress=progress)
+
+
+def lazy_files(pattern: Pattern, *, progress: bool | None = None, **given: Any) -> xr.Dataset:
+    """The lazy dataset that :func:`ingest` stores, from the headers of the files.
+
+    ``given`` are the parameters of :func:`ingest` that do not concern the store.
+    """
+    given = {"pattern": pattern, **given}
+    samples, format = given["samples"], given["format"]
     if format is not None:
         formats.format_of("", format)
     if samples == FOLDERS and format not in (None, "folder"):
         raise ValueError(
             f"samples='folders' reads folders of images; format is {format!r}: drop it"
         )
-    _check_store(store, overwrite, resume)
+    raw, skip_bad = given["raw"], given["skip_bad"]
     raw = raw if raw is None or isinstance(raw, RawLayout) else RawLayout(**raw)
     if raw is not None and format is None:
         format = "raw"
     paths = find_files(pattern, format=format, folders=samples == FOLDERS)
     kind = "folder" if samples == FOLDERS else one_format(paths, format)
-    _check_options(kind, {"dataset": dataset, "channel": channel, "raw": raw})
-    called = sample_names(paths, names)
-    wanted = _Wanted(dataset, variable, threshold, remap, dtype)
+    _check_options(kind, {"dataset": given["dataset"], "channel": given["channel"], "raw": raw})
+    called = sample_names(paths, given["names"])
+    wanted = _Wanted(*(given[k] for k in ("dataset", "variable", "threshold", "remap", "dtype")))
     files = ForeignFiles(
         paths=paths,
         names=called,
         format=kind,
         many=samples == FIRST_AXIS,
-        crop=dict(crop or {}),
-        stride=stride,
-        memory=memory,
+        crop=dict(given["crop"] or {}),
+        stride=given["stride"],
+        memory=given["memory"],
         skip_bad=skip_bad,
         progress=progress,
     )
     for name, (where, change) in wanted.variables(kind, paths).items():
-        files.add(name, Options(where, name, channel, raw), axes, change)
+        files.add(name, Options(where, name, given["channel"], raw), given["axes"], change)
     if skip_bad:
         files.drop_undecodable()
     ds = files.dataset()
-    if properties is not None:
+    if given["properties"] is not None:
         skipped = [files.names[p] for p in files.faults]
-        ds = ds.assign(read_properties(properties, ds, skipped))
+        ds = ds.assign(read_properties(given["properties"], ds, skipped))
     ds.attrs = _attributes(files, ds, given)
-    if resume and Location(store).exists():
-        return resume_ensemble(store, ds, progress=progress)
-    return create_ensemble(store, ds, overwrite=overwrite, memory=memory, progress=progress)
+    return ds
 
 
 @dataclass(frozen=True)
@@ -199,8 +212,8 @@ class _Wanted:
                     "give variable=, or dataset= as a mapping from variables, not both"
                 )
             where = dict(self.dataset)
-        elif kind == "dream3d" and self.variable is None and self.dataset is None:
-            where = dict.fromkeys(_dream3d_variables(paths))
+        elif formats.FORMATS[kind].several and self.variable is None and self.dataset is None:
+            where = dict.fromkeys(_variables(kind, paths))
         else:
             where = {self.variable or "phase": self.dataset}
         if SAMPLE in where or set(where) & set(SPACE):
@@ -254,13 +267,13 @@ def _check_options(kind: str, given: Mapping[str, Any]) -> None:
             raise ValueError(f"{option}= is for the formats {takers}; the files are {kind}")
 
 
-def _dream3d_variables(paths: Sequence[str]) -> list[str]:
+def _variables(kind: str, paths: Sequence[str]) -> list[str]:
     """What the first readable file has; the others are held to it."""
     error: Exception | None = None
     for path in paths:
         try:
-            found: list[str] = formats.module_of("dream3d").variables(path)
-        except OSError as fault:
+            found: list[str] = formats.module_of(kind).variables(path)
+        except (OSError, ValueError) as fault:
             error = error or fault
             continue
         if found:
@@ -269,7 +282,7 @@ def _dream3d_variables(paths: Sequence[str]) -> list[str]:
             f"{path} has none of FeatureIds, Phases, EulerAngles on an image geometry: name an "
             "array with variable= and dataset="
         )
-    raise DataError(f"{paths[0]} cannot be read as DREAM.3D: {error}")
+    raise DataError(f"{paths[0]} cannot be read as {kind}: it {error}")
 
 
 def _attributes(files: ForeignFiles, ds: xr.Dataset, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ CHUNKS_IN_MEMORY = 32
 # A sample is kept whole up to an eighth of the memory, since whole samples are simplest to analyse.
 SAMPLES_IN_MEMORY = 8
 # Enough chunks that a few workers share the work, as long as chunks stay above a size at which the
-# cost of a task (about a millisecond) does not count.
-MIN_CHUNKS = 16
-MIN_CHUNK_BYTES = 1 << 20
+# fixed cost of a chunk (13 ms in docs/scaling.md) counts little.
+MIN_CHUNKS = 8
+MIN_CHUNK_BYTES = 8 << 20
 # Stored arrays above this size a chunk are sharded, so that one sample can be read alone.
 SHARD_BYTES = 16 << 20
 INNER_BYTES = 4 << 20

@@ -83,7 +83,8 @@ def create_ensemble(
     new = prepare(dataset)
     unit = choose_chunks(new, chunks, parse_memory(memory))
     with _writing(location):
-        replaces = location.exists()
+        # A replacement that was killed between its two renames lies beside an empty place.
+        replaces = location.exists() or location.sibling(INCOMING).exists()
         if replaces:
             _check_replaceable(location, overwrite)
         with location.lock():
@@ -279,7 +280,8 @@ def _check_replaceable(location: Location, overwrite: bool) -> None:
             f"{location.url} exists: give another path, overwrite=True to replace it, "
             "append_samples to add to it, or resume_ensemble to finish it"
         )
-    layout.root_document(location)  # refuses to replace what is not an ensemble of ours
+    if location.exists():
+        layout.root_document(location)  # refuses to replace what is not an ensemble of ours
 
 
 @contextmanager

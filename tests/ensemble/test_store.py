@@ -124,6 +124,14 @@ def test_large_chunks_are_sharded_and_read_in_parts(tmp_path):
     np.testing.assert_array_equal(mks.open_ensemble(tmp_path / "s.zarr").density[4], field[4])
 
 
+def test_orientations_of_grains_are_stored_small(tmp_path):
+    cells = mks.generate.voronoi(2, (24, 24, 24), 10).drop_vars("grain_orientation")
+    ds = mks.create_ensemble(tmp_path / "e.zarr", cells)
+    xr.testing.assert_equal(ds.orientation.load(), cells.orientation.load())
+    files = (tmp_path / "e.zarr" / "orientation").rglob("*")
+    assert sum(p.stat().st_size for p in files if p.is_file()) < cells.orientation.nbytes / 5
+
+
 def test_misaligned_and_irregular_chunks_are_rechunked(tmp_path):
     labels = np.random.default_rng(0).integers(0, 3, (11, 4, 4)).astype("int16")
     for i, chunks in enumerate([((1, 4, 4, 2), 4, 4), ((5, 5, 1), (1, 3), 4), (2, 1, 4)]):
@@ -217,8 +225,19 @@ def test_killed_between_the_two_renames(tmp_path):
     mks.create_ensemble(tmp_path / "e.zarr.outgoing", make(4))
     with pytest.raises(FileNotFoundError, match="resume_ensemble"):
         mks.open_ensemble(store)
+    with pytest.raises(FileExistsError, match="resume_ensemble"):
+        mks.create_ensemble(store, make(6))
     mks.resume_ensemble(store, make(5))
     assert mks.open_ensemble(store).sizes["sample"] == 5
+    assert [p.name for p in tmp_path.iterdir()] == ["e.zarr"]
+
+
+def test_created_anew_after_a_kill_between_the_two_renames(tmp_path):
+    store = tmp_path / "e.zarr"
+    mks.create_ensemble(tmp_path / "e.zarr.incoming", make(5))
+    mks.create_ensemble(tmp_path / "e.zarr.outgoing", make(4))
+    mks.create_ensemble(store, make(6), overwrite=True)
+    assert mks.open_ensemble(store).sizes["sample"] == 6
     assert [p.name for p in tmp_path.iterdir()] == ["e.zarr"]
 
 

@@ -17,12 +17,16 @@ __all__ = ["FORMATS", "Info", "Options", "RawLayout", "format_of", "module_of", 
 
 @dataclass(frozen=True)
 class Format:
-    """A format: the module that reads it, the endings of its files, and what it can be told."""
+    """A format: the module that reads it, the endings of its files, and what it can be told.
+
+    ``several`` formats hold several of our variables: their module has ``variables(path)``.
+    """
 
     module: str
     suffixes: tuple[str, ...]
     writes: bool = False
     takes: tuple[str, ...] = ()
+    several: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -31,7 +35,9 @@ FORMATS: dict[str, Format] = {
     "image": Format("images", (".png", ".jpg", ".jpeg", ".bmp"), takes=("channel",)),
     "folder": Format("folder", (), takes=("channel",)),
     "hdf5": Format("hdf5", (".h5", ".hdf5", ".hdf"), writes=True, takes=("dataset",)),
-    "dream3d": Format("dream3d", (".dream3d",), takes=("dataset",)),
+    "dream3d": Format("dream3d", (".dream3d",), takes=("dataset",), several=True),
+    "ang": Format("ang", (".ang",), takes=("dataset",), several=True),
+    "ctf": Format("ctf", (".ctf",), takes=("dataset",), several=True),
     "vti": Format("vti", (".vti",), writes=True, takes=("dataset",)),
     "itk": Format("itk", (".mha", ".mhd", ".nrrd"), writes=True),
     "raw": Format("raw", (".raw", ".bin", ".dat"), takes=("raw",)),
