@@ -3,6 +3,7 @@
 from mksdask.simulate.cahn_hilliard import cahn_hilliard, concentration_noise, free_energy
 from mksdask.simulate.conduction import conduction, effective_conductivity
 from mksdask.simulate.elasticity import effective_stiffness, elasticity
+from mksdask.simulate.local_stress import stress
 from mksdask.simulate.stiffness import cubic, hexagonal, isotropic
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "free_energy",
     "hexagonal",
     "isotropic",
+    "stress",
 ]

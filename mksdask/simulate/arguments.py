@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 
 from mksdask.errors import missing_extra
-from mksdask.lazy import ArrayLike
+from mksdask.lazy import ArrayLike, is_lazy
 
 SPACE = ("x", "y", "z")
 ENGINES = ("fft", "sfepy")
@@ -48,9 +51,9 @@ class Control:
         if tolerance is None:
             tolerance = 1e-4 if dtype == np.float32 else 1e-6
         least = 5e-6 if dtype == np.float32 else 1e-14
-        if not least <= tolerance < 1:
+        if not isinstance(tolerance, Real) or not least <= tolerance < 1:
             raise ValueError(
-                f"tolerance is {tolerance}; wanted a number from {least:g}, which {np.dtype(dtype)} "
+                f"tolerance is {tolerance!r}; wanted a number from {least:g}, which {np.dtype(dtype)} "
                 "can reach, to 1"
             )
         if max_iterations is not None and (
@@ -85,6 +88,9 @@ class Cells:
     dims: list[tuple[str, ...]]
     space: tuple[str, ...]
     single: bool  # a DataArray without samples came in
+    voxel: tuple[float, ...]  # edges of a voxel, whose geometric mean is 1; exactly 1 for cubes
+    attrs: Mapping[str, Any] = field(default_factory=dict)  # of what came in
+    name: str | None = None
 
     def add(self, array: ArrayLike, name: str, trailing: tuple[str, ...], n: int) -> None:
         """Another array over the same cells, with ``trailing`` axes of length ``n``."""
@@ -109,6 +115,46 @@ class Cells:
             raise ValueError(f"{name} has {sizes} along {trailing}; wanted {n} along each")
         self.arrays.append(array)
         self.dims.append(("sample", *self.space, *trailing))
+
+    def number(self) -> None:
+        """Let the samples be told from one another: their coordinate, or their places, come last.
+
+        >>> cells = labelled_cells(np.zeros((3, 8, 8), int))
+        >>> cells.number()
+        >>> cells.arrays[-1]
+        array([0, 1, 2])
+        """
+        first = self.arrays[0]
+        labels = first.coords.get("sample") if isinstance(first, xr.DataArray) else None
+        count = first.sizes["sample"] if isinstance(first, xr.DataArray) else len(first)
+        numbers = np.arange(count) if labels is None or labels.ndim != 1 else labels.values
+        if is_lazy(first):
+            along = first.chunksizes["sample"] if labels is not None else None
+            if along is None:
+                axis = first.dims.index("sample") if isinstance(first, xr.DataArray) else 0
+                along = first.chunks[axis]
+            numbers = da.from_array(numbers, chunks=(along,))
+        self.arrays.append(numbers)
+        self.dims.append(("sample",))
+
+    def check_phases(self, given: int, what: str) -> None:
+        """Refuse properties that are not one for each phase which the data says it has."""
+        names = self.attrs.get("phase_names")
+        origin = self.attrs.get("provenance")
+        known = origin.get("parameters") if isinstance(origin, Mapping) else None
+        if names is not None:
+            declared, where = len(names), "attrs['phase_names']"
+        elif "n_phases" in self.attrs:
+            declared, where = int(self.attrs["n_phases"]), "attrs['n_phases']"
+        elif self.name == "phase" and isinstance(known, Mapping) and "n_phases" in known:
+            declared, where = int(known["n_phases"]), "attrs['provenance']"
+        else:
+            return
+        if declared != given:
+            raise ValueError(
+                f"{what} given for {given} phases, and phase has {declared} by its {where}; wanted "
+                f"one for each phase (or take {where} away, if the labels have been changed since)"
+            )
 
 
 def labelled_cells(phase: ArrayLike) -> Cells:
@@ -144,17 +190,12 @@ def bare_cells(array: ArrayLike, name: str, trailing: int) -> Cells:
             raise ValueError(
                 f"{name} has dims {array.dims}; wanted sample, x, y[, z]: rename or select them"
             )
-        edges = np.ravel(array.attrs.get("voxel_size", 1.0))
-        if not np.allclose(edges, edges[0]):
-            raise ValueError(
-                f"{name} has voxels of {edges.tolist()}; wanted cubes, as every element is one: "
-                "resample the volume first (or remove voxel_size from its attrs if it is wrong)"
-            )
+        attrs = dict(array.attrs)
         single = "sample" not in array.dims
         known = d + trailing + (not single)
     else:
         d = array.ndim - 1 - trailing
-        space, single, known = SPACE[:d], False, array.ndim
+        space, single, known, attrs = SPACE[:d], False, array.ndim, {}
     if d not in (2, 3) or array.ndim != known:
         raise ValueError(
             f"{name} has {array.ndim} axes of shape {array.shape}; wanted sample, x, y[, z]"
@@ -162,4 +203,20 @@ def bare_cells(array: ArrayLike, name: str, trailing: int) -> Cells:
         )
     if 0 in array.shape[1:]:
         raise ValueError(f"{name} has shape {array.shape}; wanted no empty axis of space")
-    return Cells([], [], space, single)
+    voxel = voxel_edges(attrs.get("voxel_size"), d, name)
+    return Cells([], [], space, single, voxel, attrs, getattr(array, "name", None))
+
+
+def voxel_edges(voxel_size: Any, d: int, name: str) -> tuple[float, ...]:
+    """Edges of a voxel, in units of their geometric mean, from ``attrs["voxel_size"]``."""
+    if voxel_size is None:
+        return (1.0,) * d
+    edges = np.ravel(voxel_size)
+    if edges.dtype.kind not in "iuf" or len(edges) not in (1, d) or not (edges > 0).all():
+        raise ValueError(
+            f"{name} has attrs['voxel_size'] {voxel_size!r}; wanted positive lengths, one or one "
+            f"for each of {', '.join(SPACE[:d])}: correct or remove it"
+        )
+    if np.allclose(edges, edges[0], rtol=1e-5):
+        return (1.0,) * d
+    return tuple((edges / np.exp(np.log(edges).mean())).tolist())

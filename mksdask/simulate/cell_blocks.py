@@ -14,6 +14,7 @@ from mksdask.simulate.cells import full_stiffness
 from mksdask.simulate.cg import Solution, solve
 from mksdask.simulate.green import green_blocks
 from mksdask.simulate.loads import Load
+from mksdask.simulate.small_cells import solve_small, suits
 from mksdask.simulate.voxel_operator import VoxelOperator, Workers
 
 # Unknowns solved side by side. Small cells share the cost of a call; the vectors of large ones
@@ -39,6 +40,17 @@ class Phases(Protocol):
     @property
     def unknowns(self) -> int:
         """Unknowns a voxel."""
+
+    @property
+    def voxel(self) -> tuple[float, ...]:
+        """Edges of a voxel."""
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Gradient, a kernel's component each, in that of the unit voxels which are solved."""
+
+    def nodal(self, u: np.ndarray) -> np.ndarray:
+        """Nodal values on unit voxels, from those on voxels of the true edges."""
 
     @property
     def unit_loads(self) -> np.ndarray:
@@ -69,8 +81,12 @@ def solved(
     components: Sequence[str],
     outputs: Mapping[str, bool],
 ) -> dict[str, np.ndarray]:
-    """Results of each sample of a block under one load; ``outputs`` tells which are fields."""
-    n = len(blocks[0])
+    """Results of each sample of a block under one load; ``outputs`` tells which are fields.
+
+    The last of ``blocks`` holds the names of the samples.
+    """
+    cells, names = blocks[:-1], blocks[-1]
+    n = len(names)
     space = blocks[0].shape[1 : 1 + phases.dimensions]
     results = {
         name: np.empty((n, *space, len(components)), phases.dtype)
@@ -79,9 +95,10 @@ def solved(
         for name, local in outputs.items()
         if name not in STATE
     }
-    state = _State(n)
+    state = _State(names)
     with Workers(control.threads) as workers, fft.threads(control.threads):
-        for first, constants, solution in _solutions(blocks, phases, control, [load], workers):
+        batches = _solutions(cells, names, phases, control, [load], workers)
+        for first, constants, solution in batches:
             state.put(first, solution, 1)
             batch = slice(first, first + len(constants))
             local = any(outputs[name] for name in results)
@@ -96,19 +113,21 @@ def solved(
 
 def homogenized(*blocks: np.ndarray, phases: Phases, control: Control) -> np.ndarray:
     """Effective property of each sample, from its mean flux under each unit gradient."""
+    cells, names = blocks[:-1], blocks[-1]
     units = phases.unit_loads
     kept = units.any(axis=0)
-    n, size = len(blocks[0]), len(units)
+    n, size = len(names), len(units)
     cases = [Load(row, np.zeros(len(row)), np.zeros(len(row), bool)) for row in units]
     out = np.empty((n, size, size))
-    state = _State(n)
+    state = _State(names)
     voxels = int(np.prod(blocks[0].shape[1 : 1 + phases.dimensions]))
     # The load cases of a cell go side by side, unless one alone fills the cache.
     groups = [cases] if voxels * phases.unknowns <= TOGETHER else [[case] for case in cases]
     with Workers(control.threads) as workers, fft.threads(control.threads):
         done = 0
         for group in groups:
-            for first, constants, solution in _solutions(blocks, phases, control, group, workers):
+            batches = _solutions(cells, names, phases, control, group, workers)
+            for first, constants, solution in batches:
                 state.put(first, solution, len(group))
                 flux = solution.flux[:, kept].reshape(len(constants), len(group), size)
                 columns = slice(done, done + len(group))
@@ -121,70 +140,87 @@ def homogenized(*blocks: np.ndarray, phases: Phases, control: Control) -> np.nda
 
 def _solutions(
     blocks: Sequence[np.ndarray],
+    names: np.ndarray,
     phases: Phases,
     control: Control,
     loads: Sequence[Load],
     workers: Workers,
 ) -> Iterator[tuple[int, np.ndarray, Solution]]:
     """First sample, constants and solution (jobs: sample by sample, load by load) of each batch."""
-    n = len(blocks[0])
+    n = len(names)
     space = blocks[0].shape[1 : 1 + phases.dimensions]
     unknowns = int(np.prod(space)) * phases.unknowns * len(loads)
     together = max(1, TOGETHER // unknowns) if not phases.by_voxel else 1
     green = None
+    weights = phases.scale**2 if phases.law == "scalar" else None
     for first in range(0, n, together):
         samples = range(first, min(first + together, n))
-        constants = np.stack([phases.constants([b[i] for b in blocks]) for i in samples])
-        gradient = np.tile([load.gradient for load in loads], (len(samples), 1))
-        flux = np.tile([load.flux for load in loads], (len(samples), 1))
+        constants = np.stack([_constants(phases, blocks, names, i) for i in samples])
+        gradient = np.tile([load.gradient / phases.scale for load in loads], (len(samples), 1))
+        flux = np.tile([load.flux * phases.scale for load in loads], (len(samples), 1))
         free = loads[0].free
         if control.engine == "sfepy":
-            yield first, constants, _by_sfepy(constants, gradient, flux, free)
+            yield first, constants, _by_sfepy(phases, constants, gradient, flux, free)
             continue
         reference = phases.reference(constants[0])
         if green is None or phases.by_voxel:
-            symbol = reference[0, 0] if phases.law == "scalar" else reference
+            symbol = np.diagonal(reference) if phases.law == "scalar" else reference
             green = green_blocks(symbol, constants.shape[2:], phases.dtype)
-        solution = solve(
-            VoxelOperator(phases.law, constants, workers),
-            np.repeat(np.arange(len(samples)), len(loads)),
-            gradient,
-            flux,
-            free,
-            reference,
-            green,
-            control.tolerance,
-            control.exactly,
-        )
+        which = np.repeat(np.arange(len(samples)), len(loads))
+        load = which, gradient, flux, free, reference, green, control.tolerance, control.exactly
+        if suits(phases.law, constants.shape[2:], reference):
+            solution = solve_small(constants, *load, workers)
+        else:
+            solution = solve(VoxelOperator(phases.law, constants, workers, weights), *load)
+        solution.gradient *= phases.scale
+        solution.flux /= phases.scale
         yield first, constants, solution
 
 
+def _constants(
+    phases: Phases, blocks: Sequence[np.ndarray], names: np.ndarray, i: int
+) -> np.ndarray:
+    try:
+        return phases.constants([b[i] for b in blocks])
+    except DataError as error:
+        raise DataError(f"sample {names[i]}: {error}") from None
+
+
 def _by_sfepy(
-    constants: np.ndarray, gradient: np.ndarray, flux: np.ndarray, free: np.ndarray
+    phases: Phases,
+    constants: np.ndarray,
+    gradient: np.ndarray,
+    flux: np.ndarray,
+    free: np.ndarray,
 ) -> Solution:
+    """By a direct solver on voxels of their true edges; its residual is not known."""
     from mksdask.simulate.sfepy_engine import solve_cell
 
     per_sample = len(gradient) // len(constants)
-    found = [
-        solve_cell(full_stiffness(constants[job // per_sample]), gradient[job], flux[job], free)
-        for job in range(len(gradient))
-    ]
+    stretch = np.multiply.outer(phases.scale, phases.scale)
+    found = []
+    for job in range(len(gradient)):
+        true = full_stiffness(constants[job // per_sample]).T / stretch
+        load = gradient[job] * phases.scale, flux[job] / phases.scale
+        found.append(solve_cell(true.T, *load, free, phases.voxel))
     u, mean_gradient, mean_flux = (np.stack(x) for x in zip(*found, strict=True))
-    nothing = np.zeros(len(u))
+    jobs = len(u)
     return Solution(
-        u.astype(constants.dtype),
+        phases.nodal(u).astype(constants.dtype),
         mean_gradient,
         mean_flux,
-        nothing.astype(np.int64),
-        nothing,
-        nothing == 0,
+        np.zeros(jobs, np.int64),
+        np.full(jobs, np.nan),
+        np.ones(jobs, bool),
     )
 
 
 class _State:
     """Convergence of each sample of a block, the worst of its load cases."""
 
-    def __init__(self, n: int):
+    def __init__(self, names: np.ndarray):
+        n = len(names)
+        self.names = names
         self.iterations = np.zeros(n, np.int64)
         self.residual = np.zeros(n)
         self.converged = np.ones(n, bool)
@@ -207,8 +243,9 @@ class _State:
         failed = ~self.converged
         if failed.any() and control.on_failure == "raise":
             worst = float(self.residual.max())
+            some = ", ".join(map(str, self.names[failed][:8])) + ", ..." * int(failed.sum() > 8)
             raise DataError(
-                f"{failed.sum()} of {len(failed)} cells of a block did not converge to "
+                f"{failed.sum()} of {len(failed)} cells of a block (sample {some}) did not converge to "
                 f"{control.tolerance:g}: relative residual {worst:.1e} after "
                 f"{self.iterations.max()} iterations; use a lower contrast, a larger tolerance or "
                 "dtype='float64', pass on_failure='flag' to blank these cells, or max_iterations "

@@ -24,6 +24,7 @@ class ElasticPhases:
     plane: str
     oriented: bool
     dtype: np.dtype[Any]
+    voxel: tuple[float, ...]  # edges of a voxel
 
     @property
     def by_voxel(self) -> bool:
@@ -35,7 +36,29 @@ class ElasticPhases:
         """Name of the compiled material law."""
         if self.dimensions == 2:
             return "plane"
-        return "isotropic" if self.isotropic else "anisotropic"
+        return "isotropic" if self.isotropic and self.cubes else "anisotropic"
+
+    @property
+    def cubes(self) -> bool:
+        """Whether voxels are cubes."""
+        return set(self.voxel) == {1.0}
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """Strain, a Voigt component each, in that of unit voxels.
+
+        With u_i = v_i / h_i for voxels of the edges h, eps_ij = 1 / (h_i h_j) times the strain of
+        v on unit voxels: a box of stiffness C is a cube of stiffness C_ijkl / (h_i h_j h_k h_l).
+        """
+        return voigt_scale(self.voxel)
+
+    def stretched(self, stiffness: np.ndarray) -> np.ndarray:
+        """Stiffness (..., Voigt, Voigt) of the unit voxels that stand for the boxes."""
+        return stiffness if self.cubes else stiffness * np.multiply.outer(self.scale, self.scale)
+
+    def nodal(self, u: np.ndarray) -> np.ndarray:
+        """Nodal values on unit voxels, from displacements (..., component, x, y[, z]) of boxes."""
+        return u * np.reshape(self.voxel, (-1, *[1] * self.dimensions))
 
     @property
     def unknowns(self) -> int:
@@ -47,11 +70,11 @@ class ElasticPhases:
         """Unit strains, one a Voigt component."""
         return np.eye(len(st.TENSOR[self.dimensions]))
 
-    def reduced(self, stiffness: np.ndarray) -> np.ndarray:
+    def reduced(self, stiffness: np.ndarray, rounding: float = 1e-9) -> np.ndarray:
         """Stiffness in the components of the cell: 3 x 3 in the plane."""
         if self.dimensions == 3 or stiffness.shape[-1] == 3:
             return stiffness
-        return st.in_plane(stiffness, self.plane)
+        return st.in_plane(stiffness, self.plane, rounding)
 
     def reference(self, constants: np.ndarray) -> np.ndarray:
         """Stiffness of the homogeneous medium of the preconditioner.
@@ -66,15 +89,14 @@ class ElasticPhases:
             c[np.triu_indices(n)] = upper
             return c + np.triu(c, 1).T
         if self.oriented:
-            return self.reduced(np.mean([st.isotropic_average(c) for c in self.table], axis=0))
-        return self.reduced(self.table).mean(axis=0)
+            mean = np.mean([st.isotropic_average(c) for c in self.table], axis=0)
+            return self.stretched(self.reduced(mean))
+        return self.stretched(self.reduced(self.table).mean(axis=0))
 
     def constants(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
         """Constants (constant, x, y[, z]) of one sample, from its labels and orientations."""
         if self.by_voxel:
-            c = np.asarray(blocks[0], float)
-            self._check_voxels(c)
-            return self._upper(self.reduced(c))
+            return self._of_voxels(blocks[0])
         labels = blocks[0]
         low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
         if low < 0 or high >= len(self.table):
@@ -84,7 +106,7 @@ class ElasticPhases:
             )
         if self.oriented:
             return self._turned(labels, blocks[1])
-        return self._of_phases[:, labels]
+        return np.take(self._of_phases, labels, axis=1, mode="clip")  # all are in range
 
     @cached_property
     def _of_phases(self) -> np.ndarray:
@@ -92,7 +114,7 @@ class ElasticPhases:
         if self.law == "isotropic":
             values = self.table[:, [0, 3], [1, 3]]
         else:
-            reduced = self.reduced(self.table)
+            reduced = self.stretched(self.reduced(self.table))
             values = reduced[(slice(None), *np.triu_indices(reduced.shape[-1]))]
         return np.ascontiguousarray(values.T, self.dtype)
 
@@ -109,8 +131,11 @@ class ElasticPhases:
         known = list(st.TENSOR[self.dimensions])
         across = "zz" in components and self.dimensions == 2
         if local or across:
-            found["strain"] = strain = fields.strain(solution.u, solution.gradient)
-            found["stress"] = fields.stress(constants, strain)
+            strain = fields.strain(solution.u, solution.gradient / self.scale)
+            found["strain"], found["stress"] = strain, fields.stress(constants, strain)
+            if not self.cubes:
+                found["strain"] = strain * self.scale.astype(strain.dtype)
+                found["stress"] /= self.scale.astype(strain.dtype)
         if across:
             known.append("zz")
             found = self._with_across(labels, found)
@@ -141,28 +166,47 @@ class ElasticPhases:
         out = np.empty((n, *labels.shape), self.dtype)
         for i in range(len(labels)):  # plane by plane: 6 x 6 matrices of all voxels are large
             turned = st.rotated(self.table[labels[i]], np.asarray(euler[i], float))
-            try:
-                out[:, i] = self._upper(self.reduced(turned))
-            except ValueError as error:
-                raise DataError(f"orientation: {error}") from None
+            out[:, i] = self._upper(self._checked_plane(turned, euler.dtype, "orientation"))
         return out
+
+    def _checked_plane(self, stiffness: np.ndarray, given: np.dtype[Any], what: str) -> np.ndarray:
+        """Stiffness of voxels in the components of the cell, as exact as numbers ``given`` are."""
+        try:
+            return self.stretched(self.reduced(stiffness, max(1e-9, 32 * np.finfo(given).eps)))
+        except ValueError as error:
+            raise DataError(f"{what}: {error}") from None
 
     def _upper(self, stiffness: np.ndarray) -> np.ndarray:
         upper = stiffness[(..., *np.triu_indices(stiffness.shape[-1]))]
         return np.ascontiguousarray(np.moveaxis(upper, -1, 0), self.dtype)
 
-    def _check_voxels(self, c: np.ndarray) -> None:
+    def _of_voxels(self, given: np.ndarray) -> np.ndarray:
+        """Constants from the matrices of all voxels, symmetric but for their rounding."""
+        c = np.asarray(given, float)
         if not np.isfinite(c).all():
             raise DataError("stiffness holds NaN or infinity; wanted finite constants")
         largest = np.abs(c).max(initial=0.0)
-        if np.abs(c - np.swapaxes(c, -1, -2)).max(initial=0.0) > 1e-8 * largest:
+        rounding = max(1e-8, 32 * float(np.finfo(given.dtype).eps))
+        if np.abs(c - np.swapaxes(c, -1, -2)).max(initial=0.0) > rounding * largest:
             raise DataError("stiffness is not symmetric in some voxel; wanted C_ij = C_ji")
+        c = (c + np.swapaxes(c, -1, -2)) / 2
         try:
             np.linalg.cholesky(c)
         except np.linalg.LinAlgError:
             raise DataError(
                 "stiffness is not positive definite in some voxel; wanted stable materials"
             ) from None
+        return self._upper(self._checked_plane(c, given.dtype, "stiffness"))
+
+
+def voigt_scale(voxel: Sequence[float]) -> np.ndarray:
+    """1 / (h_i h_j) of each Voigt component, for voxels of the edges h.
+
+    >>> voigt_scale((2.0, 0.5))
+    array([0.25, 4.  , 1.  ])
+    """
+    h = dict(zip(("x", "y", "z"), voxel, strict=False))
+    return np.array([1 / (h[c[0]] * h[c[1]]) for c in st.TENSOR[len(voxel)]])
 
 
 def full_stiffness(constants: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from mksdask.simulate.green import precondition
 from mksdask.simulate.voxel_operator import VoxelOperator
 
 CAP = 3000  # iterations after which a load case is given up
+ROUNDING = 32  # times the precision: what is left of the forces of a solution
 RESTARTS = 4  # times the iteration may begin again from the true residual
 PIECES = 8  # units of a vector update
 
@@ -87,14 +88,16 @@ def solve(
     compliance = np.zeros_like(reference)
     compliance[np.ix_(free, free)] = np.linalg.inv(reference[np.ix_(free, free)])
     run = _Run(operator, which, free, flux, compliance, green, found)
-    initial2, floor2 = run.rz.copy(), run.rounding2
+    floor2 = run.rounding2
+    # Where a uniform gradient leaves nothing but rounding, its energy is the scale.
+    scale2 = np.where(run.rz > floor2, run.rz, run.size2)
     if exactly is not None:
         run.iterate(floor2, exactly)
-        found.residual[:] = _relative(run.left2, initial2, floor2)
-        found.converged[:] = found.residual <= tolerance
+        found.residual[:] = _relative(run.left2, scale2)
+        found.converged[:] = run.left2 <= np.maximum(tolerance**2 * scale2, floor2)
         found.flux /= run.voxels
         return found
-    goal2 = np.maximum(tolerance**2 * initial2, floor2)
+    goal2 = np.maximum(tolerance**2 * scale2, floor2)
     run.iterate(goal2, CAP)
     before = np.full(jobs, np.inf)
     for _ in range(RESTARTS):
@@ -102,7 +105,7 @@ def solve(
         # true one, and where it is not small go on from it, as long as that helps.
         run = _Run(operator, which, free, flux, compliance, green, found)
         found.flux[:] = run.total
-        found.residual[:] = _relative(run.rz, initial2, floor2)
+        found.residual[:] = _relative(run.rz, scale2)
         found.converged[:] = run.rz <= 4 * goal2
         helps = ~found.converged & (run.rz < 0.25 * before) & (found.iterations < CAP)
         if not helps.any():
@@ -114,10 +117,9 @@ def solve(
     return found
 
 
-def _relative(rz: np.ndarray, initial2: np.ndarray, floor2: np.ndarray) -> np.ndarray:
-    """Relative residual; zero where it is nothing but rounding of the forces."""
-    known = rz > floor2
-    return np.sqrt(np.divide(rz, initial2, out=np.zeros_like(rz), where=known))
+def _relative(rz: np.ndarray, scale2: np.ndarray) -> np.ndarray:
+    """Relative residual, zero where there is no load at all."""
+    return np.sqrt(np.divide(rz, scale2, out=np.zeros_like(rz), where=rz > 0))
 
 
 class _Run:
@@ -149,7 +151,8 @@ class _Run:
         self.s = np.zeros_like(self.r)
         self.rz = self._precondition(np.zeros(len(which)))
         size = energy + np.einsum("ji,ji->j", self.missing, self.missing @ compliance) / self.voxels
-        self.rounding2 = (32 * np.finfo(operator.dtype).eps) ** 2 * size
+        self.size2 = size
+        self.rounding2 = (ROUNDING * np.finfo(operator.dtype).eps) ** 2 * size
         self.active = np.ones(len(which), bool)
         self.left2 = self.rz.copy()
 

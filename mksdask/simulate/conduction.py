@@ -10,11 +10,16 @@ import numpy as np
 import xarray as xr
 
 from mksdask.errors import DataError
-from mksdask.lazy import ArrayLike, Output, lift, lift_many
+from mksdask.lazy import ArrayLike
 from mksdask.simulate import fields
 from mksdask.simulate.arguments import SPACE, Cells, Control, checked_dtype, labelled_cells
-from mksdask.simulate.elasticity import as_dataset
 from mksdask.simulate.loads import Load, parse_load
+from mksdask.simulate.responses import (
+    checked_outputs,
+    described,
+    homogenized_lazily,
+    solved_lazily,
+)
 
 OUTPUTS = ("gradient", "flux", "mean_gradient", "mean_flux", "iterations", "residual", "converged")
 
@@ -26,9 +31,19 @@ class ConductingPhases:
     table: np.ndarray
     dimensions: int
     dtype: np.dtype[Any]
+    voxel: tuple[float, ...]  # edges of a voxel
     law: str = "scalar"
     by_voxel: bool = False
     unknowns: int = 1
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Gradient, along each of three axes, in that of unit voxels."""
+        return 1 / np.array([1.0] * (3 - self.dimensions) + list(self.voxel))
+
+    def nodal(self, u: np.ndarray) -> np.ndarray:
+        """Nodal values do not depend on the edges."""
+        return u
 
     @property
     def unit_loads(self) -> np.ndarray:
@@ -49,7 +64,7 @@ class ConductingPhases:
 
     def reference(self, constants: np.ndarray) -> np.ndarray:
         """Conductivity tensor of the homogeneous medium of the preconditioner."""
-        return np.eye(3) * self.table.mean()
+        return np.diag(self.table.mean() * self.scale**2)
 
     def values(
         self,
@@ -67,7 +82,10 @@ class ConductingPhases:
         }
         if local:
             u = solution.u[:, 0]
-            slopes = [fields.mean_gradient(u, axis).reshape(labels.shape) for axis in axes]
+            scale = self.scale.astype(u.dtype)
+            slopes = [
+                scale[axis] * fields.mean_gradient(u, axis).reshape(labels.shape) for axis in axes
+            ]
             mean = found["mean_gradient"].astype(self.dtype)
             found["gradient"] = np.stack(slopes, axis=-1) + mean.reshape(
                 len(u), *[1] * self.dimensions, len(axes)
@@ -126,46 +144,30 @@ def conduction(
     chosen = cells.space if components is None else tuple(components)
     if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(cells.space):
         raise ValueError(f"components is {components!r}; wanted some of {cells.space}, each once")
-    unknown = [name for name in outputs if name not in OUTPUTS]
-    if isinstance(outputs, str) or unknown or not outputs:
-        raise ValueError(f"outputs is {outputs!r}; wanted a tuple of names among {OUTPUTS}")
-    direction = {"sizes": {"direction": len(chosen)}, "coords": {"direction": list(chosen)}}
-    field: Any = {
-        "dims": ("sample", *cells.space, "direction"),
-        "dtype": phases.dtype,
-        **direction,
-    }
-    mean: Any = {"dims": ("sample", "direction"), "dtype": np.float64, **direction}
-    known = {
-        "gradient": Output(**field),
-        "flux": Output(**field),
-        "mean_gradient": Output(**mean),
-        "mean_flux": Output(**mean),
-        "iterations": Output(("sample",), np.int64),
-        "residual": Output(("sample",), np.float64),
-        "converged": Output(("sample",), np.bool_),
-    }
-    wanted = {name: known[name] for name in outputs}
+    outputs = checked_outputs(outputs, OUTPUTS)
     thin = (3 - phases.dimensions, 0)
-    from mksdask.simulate.cell_blocks import solved  # here, as it brings in the compiler
-
-    results = lift_many(
-        solved,
-        *cells.arrays,
-        dims=cells.dims,
-        outputs=wanted,
-        kwargs={
-            "phases": phases,
-            "control": control,
-            "load": Load(
-                np.pad(load.gradient, thin), np.pad(-load.flux, thin), np.pad(load.free, thin)
-            ),
-            "components": chosen,
-            "outputs": {name: name in ("gradient", "flux") for name in wanted},
-        },
-        name="conduction",
+    origin = described(
+        "conduction",
+        cells,
+        control,
+        conductivity=conductivity,
+        macro_gradient=macro_gradient,
+        macro_flux=macro_flux,
+        outputs=outputs,
+        components=components,
+        dtype=phases.dtype,
     )
-    return as_dataset(results, wanted, cells.single)
+    return solved_lazily(
+        cells,
+        phases,
+        control,
+        Load(np.pad(load.gradient, thin), np.pad(-load.flux, thin), np.pad(load.free, thin)),
+        outputs,
+        ("gradient", "flux"),
+        ("direction", chosen),
+        {},
+        origin,
+    )
 
 
 def effective_conductivity(
@@ -192,21 +194,11 @@ def effective_conductivity(
     """
     cells, phases = _cells(phase, conductivity, dtype)
     control = Control.checked("fft", tolerance, max_iterations, on_failure, phases.dtype, threads)
-    labels = list(cells.space)
-    from mksdask.simulate.cell_blocks import homogenized
-
-    result = lift(
-        homogenized,
-        *cells.arrays,
-        dims=cells.dims,
-        out_dims=("sample", "direction", "direction_2"),
-        sizes={"direction": len(labels), "direction_2": len(labels)},
-        coords={"direction": labels, "direction_2": labels},
-        dtype=np.float64,
-        name="effective_conductivity",
-        kwargs={"phases": phases, "control": control},
+    origin = described(
+        "effective_conductivity", cells, control, conductivity=conductivity, dtype=phases.dtype
     )
-    return result.squeeze("sample") if cells.single else result
+    axes = ("direction", cells.space)
+    return homogenized_lazily(cells, phases, control, "effective_conductivity", axes, origin)
 
 
 def _cells(phase: ArrayLike, conductivity: Any, dtype: Any) -> tuple[Cells, ConductingPhases]:
@@ -219,4 +211,6 @@ def _cells(phase: ArrayLike, conductivity: Any, dtype: Any) -> tuple[Cells, Cond
             f"conductivity is {conductivity!r}; wanted positive, finite numbers: for an insulator "
             "take a small one, say 1e-4 of the others"
         )
-    return cells, ConductingPhases(table.astype(float), len(cells.space), checked_dtype(dtype))
+    cells.check_phases(len(table), "conductivity is")
+    dtype = checked_dtype(dtype)
+    return cells, ConductingPhases(table.astype(float), len(cells.space), dtype, cells.voxel)

@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mksdask.lazy import ArrayLike, Output, lift, lift_many
+from mksdask.lazy import ArrayLike
 from mksdask.simulate.arguments import Cells, Control, bare_cells, checked_dtype, labelled_cells
 from mksdask.simulate.cells import ElasticPhases, elastic_table
 from mksdask.simulate.loads import parse_load
+from mksdask.simulate.responses import (
+    checked_outputs,
+    described,
+    homogenized_lazily,
+    solved_lazily,
+)
 from mksdask.simulate.stiffness import TENSOR
 
 OUTPUTS = ("strain", "stress", "mean_strain", "mean_stress", "iterations", "residual", "converged")
@@ -47,8 +53,10 @@ def elasticity(
     phase
         Integer labels from 0: DataArray with the dimensions ``x``, ``y``[, ``z``] and usually
         ``sample``, or an array with samples on axis 0. None if ``stiffness`` is given by voxel.
+        Voxels are boxes of the edges ``attrs["voxel_size"]``, cubes without it.
     youngs_modulus, poissons_ratio
-        One number a phase, for isotropic phases.
+        One number a phase, for isotropic phases. As many as the data declares in its attrs (phase
+        names, or how it was generated); where it does not, a phase may be found in no sample.
     stiffness
         In their place a 6 x 6 Voigt matrix a phase (xx yy zz yz xz xy; or 3 x 3, xx yy xy, in the
         plane), see ``isotropic``, ``cubic``, ``hexagonal``; or an array or DataArray of the shape
@@ -87,7 +95,8 @@ def elasticity(
     -------
     Dataset with dims (sample, x, y[, z], tensor) for ``strain`` and ``stress``, voxel averages;
     (sample, tensor) for ``mean_strain`` and ``mean_stress``; (sample,) for ``iterations``,
-    ``residual`` and ``converged``. Shear strains are engineering ones, gamma_xy = 2 eps_xy.
+    ``residual`` (NaN for ``engine="sfepy"``, which does not tell) and ``converged``. Shear strains
+    are engineering ones, gamma_xy = 2 eps_xy.
 
     Examples
     --------
@@ -98,46 +107,40 @@ def elasticity(
     >>> cell.mean_stress.sel(tensor="xx").values.round(6)
     array([0.015])
     """
-    cells, phases = _cells(
+    cells, phases = read_cells(
         phase, youngs_modulus, poissons_ratio, stiffness, orientation, plane, dtype
     )
     control = Control.checked(engine, tolerance, max_iterations, on_failure, phases.dtype, threads)
     load = parse_load(macro_strain, macro_stress, TENSOR[phases.dimensions])
     chosen = _checked_components(components, phases)
-    unknown = [name for name in outputs if name not in OUTPUTS]
-    if isinstance(outputs, str) or unknown or not outputs:
-        raise ValueError(f"outputs is {outputs!r}; wanted a tuple of names among {OUTPUTS}")
-    tensor = {"sizes": {"tensor": len(chosen)}, "coords": {"tensor": list(chosen)}}
-    shear = {"shear": "engineering"}
-    field: Any = {"dims": ("sample", *cells.space, "tensor"), "dtype": phases.dtype, **tensor}
-    mean: Any = {"dims": ("sample", "tensor"), "dtype": np.float64, **tensor}
-    known = {
-        "strain": Output(**field, attrs=shear),
-        "stress": Output(**field),
-        "mean_strain": Output(**mean, attrs=shear),
-        "mean_stress": Output(**mean),
-        "iterations": Output(("sample",), np.int64),
-        "residual": Output(("sample",), np.float64),
-        "converged": Output(("sample",), np.bool_),
-    }
-    wanted = {name: known[name] for name in outputs}
-    from mksdask.simulate.cell_blocks import solved  # here, as it brings in the compiler
-
-    results = lift_many(
-        solved,
-        *cells.arrays,
-        dims=cells.dims,
-        outputs=wanted,
-        kwargs={
-            "phases": phases,
-            "control": control,
-            "load": load,
-            "components": chosen,
-            "outputs": {name: name in ("strain", "stress") for name in wanted},
-        },
-        name="elasticity",
+    outputs = checked_outputs(outputs, OUTPUTS)
+    origin = described(
+        "elasticity",
+        cells,
+        control,
+        youngs_modulus=youngs_modulus,
+        poissons_ratio=poissons_ratio,
+        stiffness=stiffness,
+        orientation=orientation,
+        macro_strain=macro_strain,
+        macro_stress=macro_stress,
+        plane=plane if phases.dimensions == 2 else None,
+        outputs=outputs,
+        components=components,
+        dtype=phases.dtype,
     )
-    return as_dataset(results, wanted, cells.single)
+    shear = {"shear": "engineering"}
+    return solved_lazily(
+        cells,
+        phases,
+        control,
+        load,
+        outputs,
+        ("strain", "stress"),
+        ("tensor", chosen),
+        {"strain": shear, "mean_strain": shear},
+        origin,
+    )
 
 
 def effective_stiffness(
@@ -175,47 +178,26 @@ def effective_stiffness(
            [0.266667, 1.066667, 0.      ],
            [0.      , 0.      , 0.4     ]])
     """
-    cells, phases = _cells(
+    cells, phases = read_cells(
         phase, youngs_modulus, poissons_ratio, stiffness, orientation, plane, dtype
     )
     control = Control.checked(engine, tolerance, max_iterations, on_failure, phases.dtype, threads)
-    labels = list(TENSOR[phases.dimensions])
-    from mksdask.simulate.cell_blocks import homogenized
-
-    result = lift(
-        homogenized,
-        *cells.arrays,
-        dims=cells.dims,
-        out_dims=("sample", "tensor", "tensor_2"),
-        sizes={"tensor": len(labels), "tensor_2": len(labels)},
-        coords={"tensor": labels, "tensor_2": labels},
-        dtype=np.float64,
-        name="effective_stiffness",
-        kwargs={"phases": phases, "control": control},
+    origin = described(
+        "effective_stiffness",
+        cells,
+        control,
+        youngs_modulus=youngs_modulus,
+        poissons_ratio=poissons_ratio,
+        stiffness=stiffness,
+        orientation=orientation,
+        plane=plane if phases.dimensions == 2 else None,
+        dtype=phases.dtype,
     )
-    return result.squeeze("sample") if cells.single else result
+    axes = ("tensor", TENSOR[phases.dimensions])
+    return homogenized_lazily(cells, phases, control, "effective_stiffness", axes, origin)
 
 
-def as_dataset(
-    results: dict[str, ArrayLike], outputs: dict[str, Output], single: bool
-) -> xr.Dataset:
-    """Name the axes of plain arrays; drop the sample dimension where none came in."""
-    ds = xr.Dataset(
-        {
-            name: (
-                value
-                if isinstance(value, xr.DataArray)
-                else xr.DataArray(
-                    value, dims=out.dims, coords=dict(out.coords), attrs=dict(out.attrs)
-                )
-            )
-            for (name, value), out in zip(results.items(), outputs.values(), strict=True)
-        }
-    )
-    return ds.squeeze("sample") if single else ds
-
-
-def _cells(
+def read_cells(
     phase: ArrayLike | None,
     youngs_modulus: Any,
     poissons_ratio: Any,
@@ -257,8 +239,10 @@ def _cells(
     if plane == "stress" and len(cells.space) == 3:
         raise ValueError("plane is 'stress' and the cells are 3D; wanted cells with x and y only")
     phases = ElasticPhases(
-        table, isotropic, len(cells.space), plane, oriented, checked_dtype(dtype)
+        table, isotropic, len(cells.space), plane, oriented, checked_dtype(dtype), cells.voxel
     )
+    if len(table):
+        cells.check_phases(len(table), "moduli are" if stiffness is None else "stiffness is")
     if len(table) and not oriented:
         phases.reduced(table)  # refuses materials that have no plane problem
     return cells, phases

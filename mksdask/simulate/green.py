@@ -25,9 +25,10 @@ VOIGT = {2: ((0, 0), (1, 1), (0, 1)), 3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2)
 def green_blocks(stiffness: np.ndarray, grid: Sequence[int], dtype: Any = float) -> np.ndarray:
     """Inverse symbol on the half spectrum: upper triangle (xx, yy, zz, yz, xz, xy), then k.
 
-    ``stiffness`` is a Voigt matrix (3 x 3 in the plane, 6 x 6 in space), or a single conductivity.
+    ``stiffness`` is a Voigt matrix (3 x 3 in the plane, 6 x 6 in space), or the conductivities
+    along the axes.
 
-    >>> green_blocks(np.array(2.0), (4, 1, 1))[0].ravel()  # 1 / (2 (2 - 2 cos k))
+    >>> green_blocks(np.array([2.0, 2.0, 2.0]), (4, 1, 1))[0].ravel()  # 1 / (2 (2 - 2 cos k))
     array([0.   , 0.25 , 0.125, 0.25 ])
     """
     d = len(grid)
@@ -48,8 +49,9 @@ def green_blocks(stiffness: np.ndarray, grid: Sequence[int], dtype: Any = float)
     factors = {(p, q): factor(p, q) for p in range(d) for q in range(p, d)}
     shape = np.broadcast_shapes(*(k.shape for k in shaped))
     origin = (0,) * d
-    if np.ndim(stiffness) == 0:
-        symbol = np.broadcast_to(stiffness * sum(factors[p, p] for p in range(d)), shape).copy()
+    if np.ndim(stiffness) == 1:
+        total = sum(stiffness[p] * factors[p, p] for p in range(d))
+        symbol = np.broadcast_to(total, shape).copy()
         symbol[origin] = np.inf
         return (1 / symbol)[None].astype(dtype)
     voigt = {pair: i for i, pair in enumerate(VOIGT[d])}

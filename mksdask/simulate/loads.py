@@ -61,7 +61,17 @@ def _components(value: Any, labels: Sequence[str], name: str, shear: float) -> M
     if isinstance(value, Mapping):
         unknown = [k for k in value if k not in labels]
         if unknown:
-            raise ValueError(f"{name} names {unknown}; wanted components among {list(labels)}")
+            turned = [k[::-1] for k in map(str, unknown) if k[::-1] in labels]
+            hint = f" (use {', '.join(turned)}: the tensor is symmetric)" if turned else ""
+            raise ValueError(
+                f"{name} names {unknown}; wanted components among {list(labels)}{hint}"
+            )
+        for label, number in value.items():
+            if np.ndim(number) or np.asarray(number).dtype.kind not in "iuf":
+                raise TypeError(
+                    f"{name}[{label!r}] is {number!r}; wanted a number: leave the component out "
+                    "if it is not imposed"
+                )
         found = {str(k): v for k, v in value.items()}
     else:
         array = np.asarray(value)

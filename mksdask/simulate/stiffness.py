@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mksdask.euler_angles import euler_to_matrix
+
 TENSOR = {2: ("xx", "yy", "xy"), 3: ("xx", "yy", "zz", "yz", "xz", "xy")}
 IN_PLANE = [0, 1, 5]
 OUT_OF_PLANE_SHEAR = [3, 4]
@@ -119,27 +121,21 @@ def rotation(euler: np.ndarray) -> np.ndarray:
     >>> rotation(np.array([np.pi / 2, 0, 0])).round(12) @ [0, 1, 0]
     array([1., 0., 0.])
     """
-    (c1, c, c2), (s1, s, s2) = np.moveaxis(np.cos(euler), -1, 0), np.moveaxis(np.sin(euler), -1, 0)
-    rows = [
-        [c1 * c2 - s1 * s2 * c, s1 * c2 + c1 * s2 * c, s2 * s],
-        [-c1 * s2 - s1 * c2 * c, -s1 * s2 + c1 * c2 * c, c2 * s],
-        [s1 * s, -c1 * s, c],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return euler_to_matrix(euler)
 
 
-def in_plane(stiffness: np.ndarray, plane: str) -> np.ndarray:
+def in_plane(stiffness: np.ndarray, plane: str, rounding: float = 1e-9) -> np.ndarray:
     """3 x 3 stiffness (..., xx yy xy) of cells in the plane, from 6 x 6 ones.
 
     Plane strain keeps the rows and columns in the plane; plane stress eliminates zz:
-    C_ij - C_i3 C_3j / C_33. Materials which couple the plane to shear out of it have no plane
-    problem and are refused.
+    C_ij - C_i3 C_3j / C_33. Materials which couple the plane to shear out of it, by more than
+    ``rounding`` of the largest constant, have no plane problem and are refused.
 
     >>> in_plane(isotropic(1.0, 0.3), "stress")[0, 0].round(6)  # E / (1 - nu^2)
     np.float64(1.098901)
     """
     coupling = stiffness[..., [0, 1, 2, 5], :][..., OUT_OF_PLANE_SHEAR]
-    if np.abs(coupling).max(initial=0.0) > 1e-9 * np.abs(stiffness).max(initial=0.0):
+    if np.abs(coupling).max(initial=0.0) > rounding * np.abs(stiffness).max(initial=0.0):
         raise ValueError(
             "the stiffness couples the plane to shear out of it (c14, c15, c24, c25, c34, c35, "
             "c46 or c56 is not zero), so there is no plane problem: solve a 3D cell one voxel thick"

@@ -302,9 +302,12 @@ def anisotropic(  # type: ignore[no-untyped-def]
 def scalar(  # type: ignore[no-untyped-def]
     before, after, constants, forces, load, width, total, pitch
 ):
-    """A conductivity."""
+    """A conductivity; ``load`` ends with the factors of it along the axes of the voxel."""
     third, ninth = forces.dtype.type(THIRD), forces.dtype.type(NINTH)
     lx, ly, lz = load[0], load[1], load[2]
+    wx, wy, wz = load[3], load[4], load[5]
+    wxy, wyz, wxz = third * (wx + wy), third * (wy + wz), third * (wx + wz)
+    wxyz = ninth * (wx + wy + wz)
     energy, t0, t1, t2 = 0.0, 0.0, 0.0, 0.0
     width = min(width, pitch)
     for k in range(width):
@@ -318,9 +321,9 @@ def scalar(  # type: ignore[no-untyped-def]
         u_xz, u_xyz = a + b, b - a
         c = constants[k]
         ex, ey, ez = u_x + lx, u_y + ly, u_z + lz
-        sx, sy, sz = c * ex, c * ey, c * ez
-        c3, c9 = third * (c + c), ninth * (c + c + c)
-        f_u_xy, f_u_yz, f_u_xz, f_u_xyz = c3 * u_xy, c3 * u_yz, c3 * u_xz, c9 * u_xyz
+        sx, sy, sz = c * wx * ex, c * wy * ey, c * wz * ez
+        f_u_xy, f_u_yz, f_u_xz = c * wxy * u_xy, c * wyz * u_yz, c * wxz * u_xz
+        f_u_xyz = c * wxyz * u_xyz
         energy += (
             (sx * ex + sy * ey + sz * ez)
             + (f_u_xy * u_xy)

@@ -44,11 +44,18 @@ class VoxelOperator:
     """The stiffness of a batch of materials on one periodic grid of unit voxels.
 
     ``material`` has axes (material, constant, x, y[, z]). Fluxes are the stress in Voigt order, or
-    the heat flux.
+    the heat flux. ``weights`` are factors of the conductivity along the axes.
     """
 
-    def __init__(self, law: str, material: np.ndarray, workers: Workers):
+    def __init__(
+        self,
+        law: str,
+        material: np.ndarray,
+        workers: Workers,
+        weights: np.ndarray | None = None,
+    ):
         self.law = law
+        self.weights = np.ones(3) if weights is None else weights
         self.workers = workers
         self.grid = material.shape[2:]
         self.parts = {"scalar": 1, "plane": 2}.get(law, 3)
@@ -89,6 +96,8 @@ class VoxelOperator:
         edge = np.empty((jobs, self.slabs, self.parts, *self.grid[1:]), self.dtype)
         sums = np.empty((units, 1 + self.fluxes))
         gradient = np.asarray(load * self.scale, self.dtype)
+        if self.law == "scalar":
+            gradient = np.hstack([gradient, np.tile(self.weights, (jobs, 1)).astype(self.dtype)])
         flat = u.base if u.base is not None else u
         if flat.shape != (u.size + PAD,):
             raise ValueError("u has no spare room at its end: make it with vector()")

@@ -17,10 +17,11 @@ def labels(shape, n=3, seed=0):
     return np.random.default_rng(seed).integers(0, n, shape)
 
 
-def by_finite_elements(k, mean):
+def by_finite_elements(k, mean, edges=1.0):
     """Mean gradient-to-flux by an assembled matrix of bi- or trilinear elements."""
     d, grid = k.ndim, k.shape
     corners = np.array(list(np.ndindex(*(2,) * d)))
+    edges = np.broadcast_to(edges, d)
     points = 0.5 + (corners - 0.5) / 3**0.5
     local = np.zeros((2**d, 2**d))
     slopes = np.zeros((d, 2**d))
@@ -28,7 +29,9 @@ def by_finite_elements(k, mean):
         value = np.where(corners == 1, point, 1 - point)
         b = np.array(
             [
-                np.where(corners[:, a] == 1, 1.0, -1.0) * np.delete(value, a, axis=1).prod(axis=1)
+                np.where(corners[:, a] == 1, 1.0, -1.0)
+                * np.delete(value, a, axis=1).prod(axis=1)
+                / edges[a]
                 for a in range(d)
             ]
         )
@@ -59,6 +62,23 @@ def test_fields_are_those_of_the_assembled_elements(shape):
     axes = tuple(range(len(shape)))
     np.testing.assert_allclose(found.mean_flux[0], flux.mean(axis=axes), atol=1e-9)
     np.testing.assert_allclose(found.mean_gradient[0], mean, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("shape", "edges"), [((5, 6), [1.0, 2.5]), ((4, 5, 3), [2.0, 0.5, 1.0])])
+def test_boxes_as_voxels_give_the_fields_of_the_assembled_elements(shape, edges):
+    phase = xr.DataArray(
+        labels((1, *shape)), dims=("sample", *"xyz"[: len(shape)]), attrs={"voxel_size": edges}
+    )
+    mean = np.array([1.0, -2.0, 0.5])[: len(shape)]
+    found = conduction(phase, K, macro_gradient=mean, tolerance=1e-12)
+    gradient, flux = by_finite_elements(np.array(K)[phase.values[0]], mean, edges)
+    np.testing.assert_allclose(found.gradient[0], gradient, atol=1e-9)
+    np.testing.assert_allclose(found.flux[0], flux, atol=1e-9)
+    again = conduction(phase, K, macro_flux=found.mean_flux.values[0], tolerance=1e-12)
+    np.testing.assert_allclose(again.mean_gradient[0], mean, atol=1e-9)
+    parameters = found.attrs["provenance"]["parameters"]
+    assert parameters["macro_gradient"] == mean.tolist()
+    assert parameters["conductivity"] == list(K)
 
 
 def test_laminates_and_bounds():

@@ -1,6 +1,7 @@
 """Elasticity against SfePy, exact solutions, bounds and the weak form written out."""
 
 import itertools
+import json
 
 import dask
 import dask.array as da
@@ -437,12 +438,13 @@ def test_one_solution_serves_all_outputs(monkeypatch):
     from mksdask.simulate import cell_blocks
 
     calls = []
-    solve = cell_blocks.solve
-    monkeypatch.setattr(cell_blocks, "solve", lambda *a: calls.append(1) or solve(*a))
+    solve = cell_blocks.solve_small
+    monkeypatch.setattr(cell_blocks, "solve_small", lambda *a: calls.append(1) or solve(*a))
     phase = xr.DataArray(random_labels((2, 4, 4)), dims=("sample", "x", "y")).chunk(sample=1)
     lazy = elasticity(phase, **MODULI, macro_strain=1.0)
     assert not calls
-    assert len(dict(lazy.__dask_graph__())) <= 2 * 9
+    # a block of labels, one of sample numbers, the solution, and each output picked from it
+    assert len(dict(lazy.__dask_graph__())) <= 2 * (3 + 7)
     lazy.compute()
     assert len(calls) == 2
 
@@ -517,6 +519,9 @@ GOOD = np.zeros((2, 4, 4), int)
         ({"macro_strain": {"zz": 1.0}}, ValueError, r"names \['zz'\]"),
         ({"macro_strain": np.inf}, ValueError, "NaN or infinity"),
         ({"macro_strain": "xx"}, TypeError, "wanted numbers"),
+        ({"macro_strain": {"xx": None}}, TypeError, r"macro_strain\['xx'\] is None; wanted a"),
+        ({"macro_strain": {"yx": 0.1}}, ValueError, r"names \['yx'\].*use xy"),
+        ({"tolerance": "a"}, ValueError, "tolerance is 'a'; wanted a number"),
         ({"macro_stress": 1.0}, ValueError, "both give xx"),
         ({"plane": "shell"}, ValueError, "plane is 'shell'"),
         ({"phase": np.zeros((1, 3, 3, 3), int), "plane": "stress"}, ValueError, "cells are 3D"),
@@ -586,14 +591,157 @@ def test_bad_data_of_voxels_is_said():
         )
 
 
-def test_voxels_that_are_not_cubes_are_refused():
-    phase = xr.DataArray(
-        labels_3d(), dims=("sample", "x", "y", "z"), attrs={"voxel_size": [1, 1, 4]}
+@pytest.mark.parametrize(
+    ("shape", "edges", "options"),
+    [
+        ((2, 3, 4, 5), [1.0, 2.0, 0.5], MODULI),
+        ((1, 3, 4, 3), [0.2, 0.2, 0.6], {"stiffness": random_stiffness(3, 4)}),
+        ((1, 6, 7), [3.0, 1.0], {**MODULI, "plane": "stress"}),
+    ],
+)
+@pytest.mark.parametrize("mixed", [False, True])
+def test_boxes_as_voxels_give_the_fields_of_sfepy(shape, edges, options, mixed):
+    pytest.importorskip("sfepy")
+    space = ("x", "y", "z")[: len(shape) - 1]
+    phase = xr.DataArray(random_labels(shape), dims=("sample", *space), attrs={"voxel_size": edges})
+    load = {"macro_strain": {"xx": 0.01, "xy": -0.004}}
+    if mixed:
+        load["macro_stress"] = {"yy": 0.02}
+    args = {**options, **load}
+    ours = elasticity(phase, **args, tolerance=1e-11)
+    assert_same(ours, elasticity(phase, **args, engine="sfepy"))
+    assert ours.attrs["voxel_size"] == edges
+    cubes = elasticity(phase.drop_attrs(), **args, outputs=("mean_stress",))
+    assert (
+        np.abs(cubes.mean_stress - ours.mean_stress).max() > 1e-3 * np.abs(cubes.mean_stress).max()
     )
-    with pytest.raises(ValueError, match=r"voxels of \[1, 1, 4\]; wanted cubes"):
-        simulate.elasticity(phase, (1.0, 5.0), (0.3, 0.3), macro_strain=0.01)
-    with pytest.raises(ValueError, match="wanted cubes"):
+    longer = phase.assign_attrs(voxel_size=[7 * e for e in edges])  # lengths have no unit here
+    np.testing.assert_allclose(
+        elasticity(longer, **args, tolerance=1e-11).stress, ours.stress, rtol=1e-10, atol=1e-13
+    )
+
+
+def test_laminates_of_boxes_are_exact():
+    c = random_stiffness(3, seed=3)
+    layers = np.array([0, 0, 1, 2, 2, 2, 1, 0])
+    exact = laminate(c, np.bincount(layers) / len(layers))
+    along_x = xr.DataArray(
+        np.broadcast_to(layers[None, :, None, None], (1, 8, 2, 3)),
+        dims=("sample", "x", "y", "z"), attrs={"voxel_size": [0.3, 1.0, 2.0]},
+    )  # fmt: skip
+    found = effective_stiffness(along_x, stiffness=c, tolerance=1e-12)[0]
+    np.testing.assert_allclose(found, exact, atol=1e-10 * np.abs(exact).max())
+    by_voxel = along_x.copy(data=along_x.values)
+    matrices = xr.DataArray(
+        c[by_voxel.values], dims=(*along_x.dims, "tensor", "tensor_2"), attrs=along_x.attrs
+    )
+    again = effective_stiffness(None, stiffness=matrices, tolerance=1e-12)[0]
+    np.testing.assert_allclose(again, exact, atol=1e-10 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("edges", [[1.0, -1.0, 2.0], [1.0, 2.0], "mm", [1.0, np.nan, 1.0]])
+def test_voxel_sizes_that_are_none_are_refused(edges):
+    phase = xr.DataArray(labels_3d(), dims=("sample", "x", "y", "z"), attrs={"voxel_size": edges})
+    with pytest.raises(ValueError, match=r"voxel_size.*wanted positive lengths"):
+        elasticity(phase, (1.0, 5.0), (0.3, 0.3), macro_strain=0.01)
+    with pytest.raises(ValueError, match="wanted positive lengths"):
         simulate.conduction(phase, (1.0, 5.0), macro_gradient=1.0)
+
+
+def test_stiffness_by_voxel_may_be_rounded_to_float32():
+    rng = np.random.default_rng(0)
+    euler = rng.uniform(0, np.pi, (1, 4, 3, 3, 3))
+    exact = rotated(cubic(168.4, 121.4, 75.4), euler)
+    args = {"macro_strain": 0.01, "tolerance": 1e-9, "outputs": ("mean_stress",)}
+    rounded = elasticity(None, stiffness=exact.astype(np.float32), **args)
+    np.testing.assert_allclose(
+        rounded.mean_stress, elasticity(None, stiffness=exact, **args).mean_stress, atol=1e-5
+    )
+    crooked = exact.copy()
+    crooked[..., 0, 1] *= 1 + 1e-6
+    with pytest.raises(DataError, match="sample 0: stiffness is not symmetric"):
+        elasticity(None, stiffness=crooked, **args)
+    flat = np.zeros((1, 4, 5, 3), np.float32)
+    flat[..., 1] = np.pi  # turned over: exactly so in float64 only
+    phase = np.zeros((1, 4, 5), int)
+    found = elasticity(phase, stiffness=cubic(3, 1, 2), orientation=flat, macro_strain=1.0)
+    np.testing.assert_allclose(found.mean_stress[0, 0], 3.0, rtol=1e-6)
+
+
+def test_residuals_are_those_that_are_left():
+    phase = random_labels((1, 5, 4, 6), 2)
+    args = {"youngs_modulus": (1.0, 5.0), "poissons_ratio": (0.3, 0.3), "macro_strain": 1.0}
+    assert 0 < elasticity(phase, **args, max_iterations=300).residual < 1e-11
+    assert 0 < elasticity(phase, **args, tolerance=1e-13).residual < 1e-11
+    assert elasticity(0 * phase, **args).residual < 1e-13
+    assert elasticity(phase, **args | {"macro_strain": 0.0}).residual == 0
+
+
+def test_faults_name_the_sample():
+    phase = xr.DataArray(
+        random_labels((4, 4, 5), 2), dims=("sample", "x", "y"), coords={"sample": [3, 5, 8, 13]}
+    )
+    phase[2, 1, 1] = 7
+    args = {"youngs_modulus": (1.0, 1e4), "poissons_ratio": (0.3, 0.3), "macro_strain": 1.0}
+    for whole in (phase, phase.chunk(sample=1), phase.chunk(sample=3)):
+        with pytest.raises(DataError, match="sample 8: phase holds the label 7"):
+            elasticity(whole, **args).compute()
+        with pytest.raises(DataError, match="sample 8: phase holds the label 7"):
+            simulate.effective_conductivity(whole, (1.0, 2.0)).compute()
+    with pytest.raises(DataError, match="sample 2: phase"):
+        elasticity(da.from_array(phase.values, chunks=(1, -1, -1)), **args).compute()
+    coupled = np.broadcast_to(np.eye(6), (3, 4, 5, 6, 6)).copy()
+    coupled[1, 0, 0, 0, 4] = coupled[1, 0, 0, 4, 0] = 0.1
+    with pytest.raises(DataError, match="sample 1: stiffness: .* couples the plane"):
+        elasticity(None, stiffness=coupled, macro_strain=1.0)
+
+
+def test_failures_name_the_samples(monkeypatch):
+    monkeypatch.setattr("mksdask.simulate.cg.CAP", 3)
+    phase = xr.DataArray(
+        np.stack([np.zeros((5, 5), int), random_labels((5, 5), 2)]), dims=("sample", "x", "y"),
+        coords={"sample": ["uniform", "random"]},
+    )  # fmt: skip
+    with pytest.raises(DataError, match=r"1 of 2 cells .*\(sample random\) did not converge"):
+        elasticity(phase, (1.0, 1e4), (0.3, 0.3), macro_strain=1.0)
+
+
+def test_phases_declared_are_phases_given():
+    phase = xr.DataArray(random_labels((2, 4, 5), 2), dims=("sample", "x", "y"), name="phase")
+    three = {"youngs_modulus": (1.0, 2.0, 3.0), "poissons_ratio": (0.3,) * 3, "macro_strain": 1.0}
+    assert elasticity(phase, **three).converged.all()  # a phase may be in no sample
+    named = phase.assign_attrs(phase_names=["ferrite", "pearlite"])
+    generated = phase.assign_attrs(provenance={"parameters": {"n_phases": 2}})
+    for declared in (named, generated, phase.assign_attrs(n_phases=2)):
+        with pytest.raises(ValueError, match="moduli are given for 3 phases, and phase has 2 by"):
+            elasticity(declared, **three)
+        with pytest.raises(ValueError, match="conductivity is given for 3 phases"):
+            simulate.conduction(declared, (1.0, 2.0, 3.0), macro_gradient=1.0)
+        assert elasticity(declared, (1.0, 2.0), (0.3, 0.3), macro_strain=1.0).converged.all()
+
+
+def test_responses_tell_where_they_come_from():
+    phase = xr.DataArray(
+        random_labels((2, 4, 5), 2), dims=("sample", "x", "y"),
+        attrs={"voxel_size": [0.5, 0.5], "voxel_unit": "um"},
+    )  # fmt: skip
+    found = elasticity(
+        phase, np.array([1.0, 2.0]), (0.3, 0.2), macro_strain={"xx": np.float64(0.01)},
+        components=("xx",), outputs=["mean_stress"],
+    )  # fmt: skip
+    told = json.loads(json.dumps(found.attrs))
+    assert (told["voxel_size"], told["voxel_unit"]) == ([0.5, 0.5], "um")
+    assert told["provenance"]["created_by"] == "mksdask.simulate.elasticity"
+    assert told["provenance"]["parameters"] == {
+        "youngs_modulus": [1.0, 2.0], "poissons_ratio": [0.3, 0.2], "macro_strain": {"xx": 0.01},
+        "plane": "strain", "outputs": ["mean_stress"], "components": ["xx"], "dtype": "float64",
+        "engine": "fft", "tolerance": 1e-6, "on_failure": "raise",
+    }  # fmt: skip
+    euler = np.zeros((2, 4, 5, 3))
+    turned = effective_stiffness(phase, stiffness=[cubic(3, 1, 2)] * 2, orientation=euler)
+    parameters = json.loads(json.dumps(turned.attrs))["provenance"]["parameters"]
+    assert parameters["orientation"] == "by voxel"
+    assert parameters["stiffness"][0][0][:2] == [3.0, 1.0]
 
 
 def test_a_mask_is_two_phases():
