@@ -10,7 +10,6 @@ the peak memory of the whole process, and how often each chunk was read.
 from __future__ import annotations
 
 import argparse
-import resource
 import threading
 import time
 
@@ -20,6 +19,7 @@ import numpy as np
 
 from mksdask import progress
 from mksdask.bases import PrimitiveBasis
+from mksdask.pipeline.peak import peak_memory
 from mksdask.statistics import two_point_statistics
 
 READS = 0
@@ -44,7 +44,7 @@ def main() -> None:
     with dask.config.set(scheduler="threads", num_workers=args.threads):
         (values,) = progress.compute(f, label="two-point statistics")
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_memory()
     centre = (0, 0, args.cutoff, args.cutoff, args.cutoff)
     n_chunks = len(chunks[0]) ** 3
     print(f"{n}^3 uint8, two phases, cutoff {args.cutoff}, {args.boundary}, {n_chunks} chunks")

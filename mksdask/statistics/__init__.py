@@ -8,10 +8,12 @@ from mksdask.statistics.fractions import volume_fractions
 from mksdask.statistics.lineal import lineal_path
 from mksdask.statistics.radial import pair_correlation
 from mksdask.statistics.surface import specific_surface
+from mksdask.statistics.symmetry import SymmetrizedStatistics
 from mksdask.statistics.transformer import TwoPointStatistics
 from mksdask.statistics.two_point import two_point_statistics
 
 __all__ = [
+    "SymmetrizedStatistics",
     "TwoPointStatistics",
     "Violation",
     "check_statistics",

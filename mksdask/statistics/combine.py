@@ -54,4 +54,6 @@ def _share(share: Any, terms: Mapping[Pair, np.ndarray], axes: Sequence[Axis]) -
     if share.mirrored:
         for dim, axis in enumerate(axes, start=1):
             values = mirrored(values, axis, dim)
+    if share.conjugated:
+        values = values.conj()
     return values if share.factor == 1 else share.factor * values

@@ -1,6 +1,6 @@
 """Correlations of a block of whole samples: the sums over voxels, before any division.
 
-G[a, b; r] = sum_s m[a; s] m[b; s + r], computed as products of transforms. Labels are transformed
+G[a, b; r] = sum_s conj(m[a; s]) m[b; s + r], computed as products of transforms. Labels are transformed
 as they are, one phase at a time, without a one-hot array; and since their correlations are counts
 of voxel pairs, they are rounded to the nearest integer, which makes them exact.
 """
@@ -19,8 +19,8 @@ from mksdask.statistics.spectrum import (
     correlation_at_lags,
     cross_power,
     forward,
-    negative_frequencies,
     power,
+    spectrum_of_conjugate,
 )
 
 # Single precision is enough to count voxel pairs up to this transform size, unless an axis has a
@@ -53,9 +53,10 @@ def correlations(
     counts = counts_voxels(block, weight, basis)
     padded = int(np.prod([axis.fft_size for axis in axes]))
     single = counts and single_precision_counts([axis.fft_size for axis in axes])
+    bytes_each = 4 if single else 16 if basis.is_complex else 8
     shape = (len(block), len(terms), *(len(axis.lags) for axis in axes))
     out = np.empty(shape, np.complex128 if basis.is_complex else np.float64)
-    for part in batches(len(block), padded * (4 if single else 8) * (1 + len(terms))):
+    for part in batches(len(block), padded * bytes_each * (1 + len(terms))):
         shared = weight is None or len(weight) == 1
         part_weight = weight if shared or weight is None else weight[part]
         found = _sums(block[part], part_weight, basis, axes, terms, single)
@@ -113,20 +114,35 @@ def _sums(
     fields = weighted_fields(block, weight, basis, terms, single)
     transformed = {h for term in terms for h in term if weight is not None or WEIGHT not in term}
     sizes, lags = [axis.fft_size for axis in axes], [axis.lags for axis in axes]
-    spectra = {h: forward(fields[h], sizes) for h in transformed}
+    spectra = _spectra(fields, transformed, basis, sizes)
     out: list[np.ndarray] = []
     for a, b in terms:
         if weight is None and b == WEIGHT:
             out.append(box_sums(fields[a], axes))
         elif basis.is_complex:
-            product = negative_frequencies(spectra[a]) * spectra[b]
-            out.append(complex_inverse_at(product, sizes, lags))
+            out.append(complex_inverse_at(spectra[a].conj() * spectra[b], sizes, lags))
         elif a == b:
             out.append(correlation_at_lags(power(spectra[a]), axes))
         else:
             out.append(correlation_at_lags(cross_power(spectra[a], spectra[b]), axes))
     shape = (len(block), *(len(wanted) for wanted in lags))
     return np.stack([np.broadcast_to(o, shape) for o in out], axis=1)
+
+
+def _spectra(
+    fields: dict[int, np.ndarray], states: set[int], basis: Basis, sizes: Sequence[int]
+) -> dict[int, np.ndarray]:
+    """Transforms of the fields; of two that are each other's complex conjugates only one is made."""
+    spectra: dict[int, np.ndarray] = {}
+    for h in sorted(states - {WEIGHT}):
+        partner, sign = basis.conjugate(h) or (h, 1)
+        if partner != h and partner in spectra:
+            spectra[h] = sign * spectrum_of_conjugate(spectra[partner])
+        else:
+            spectra[h] = forward(fields[h], sizes)
+    if WEIGHT in states:
+        spectra[WEIGHT] = forward(fields[WEIGHT], sizes)
+    return spectra
 
 
 def weighted_fields(

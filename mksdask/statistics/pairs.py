@@ -20,12 +20,20 @@ _UNIT_WEIGHT_COST = 0.1
 Pair = tuple[int, int]
 
 
+#: State and sign of the complex conjugate of every state, None where it is not in the basis.
+Conjugates = Sequence[tuple[int, int] | None]
+
+
 class Share(NamedTuple):
-    """A correlation's part in a pair: ``factor`` times correlation ``term``, at r or at -r."""
+    """A correlation's part in a pair: ``factor`` times correlation ``term``.
+
+    At r or at -r (``mirrored``), as it is or its complex conjugate.
+    """
 
     factor: int
     term: Pair
     mirrored: bool
+    conjugated: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Plan:
     """How the pairs asked for are put together from few correlations.
 
     ``states`` are expanded and transformed; ``terms`` (a, b) are the correlations
-    sum_s m[a; s] m[b; s + r] to compute, with WEIGHT for the weight in place of a state (that of
+    sum_s conj(m[a; s]) m[b; s + r] to compute, with WEIGHT for the weight in place of a state (that of
     the weight with itself only if there is a mask; else it is known); ``recipes`` has for each pair
     the correlations that add up to it.
     """
@@ -95,12 +103,19 @@ def _state(state: Any, n_states: int, names: Sequence[str] | None) -> int:
     return int(state)
 
 
-def make_plan(pairs: Sequence[Pair], n_states: int, redundant: bool, masked: bool) -> Plan:
+def make_plan(
+    pairs: Sequence[Pair],
+    n_states: int,
+    redundant: bool,
+    masked: bool,
+    conjugates: Conjugates | None = None,
+) -> Plan:
     """The cheapest way to all ``pairs``.
 
-    f[h', h; r] = f[h, h'; -r] always. Where the states add up to the weight c (``redundant``), any
-    one of them, d, may be left out and follows from sum rules: with G(h, h') the correlations and
-    U(h; r) = sum_s m[h; s] c[s + r],
+    f[h', h; r] = conj(f[h, h'; -r]) always. Where the states of a complex basis come in pairs,
+    conj(m[h]) = s[h] m[h*], f[h, h'; r] = s[h] s[h'] conj(f[h*, h'*; r]) as well. Where the
+    states add up to the weight c (``redundant``), any one of them, d, may be left out and
+    follows from sum rules: with G(h, h') the correlations and U(h; r) = sum_s m[h; s] c[s + r],
 
     G(h, d) = U(h) - sum_{k != d} G(h, k),
     G(d, d; r) = G(c, c) - sum_{h != d} (U(h; r) + U(h; -r)) + sum_{h, k != d} G(h, k).
@@ -108,6 +123,8 @@ def make_plan(pairs: Sequence[Pair], n_states: int, redundant: bool, masked: boo
     >>> make_plan([(0, 0), (0, 1), (1, 1)], 2, redundant=True, masked=False).terms
     ((1, -1), (1, 1))
     """
+    if conjugates is not None:
+        return _complex_plan(pairs, conjugates, masked)
     droppable = range(n_states) if redundant else ()
     options = [_plan(pairs, n_states, d, masked) for d in (None, *droppable)]
     return min(options, key=lambda plan: _cost(plan, masked))
@@ -121,6 +138,27 @@ def _plan(pairs: Sequence[Pair], n_states: int, dropped: int | None, masked: boo
     if masked:
         needed.add((WEIGHT, WEIGHT))
     return Plan(tuple(pairs), states, tuple(sorted(needed)), recipes)
+
+
+def _complex_plan(pairs: Sequence[Pair], conjugates: Conjugates, masked: bool) -> Plan:
+    recipes = tuple((_of_equals(pair, conjugates),) for pair in pairs)
+    needed = {share.term for (share,) in recipes}
+    states = tuple(sorted({h for term in needed for h in term}))
+    if masked:
+        needed.add((WEIGHT, WEIGHT))
+    return Plan(tuple(pairs), states, tuple(sorted(needed)), recipes)
+
+
+def _of_equals(pair: Pair, conjugates: Conjugates) -> Share:
+    """The first of the correlations that hold the same numbers."""
+    h, k = pair
+    equal = [Share(1, (h, k), False), Share(1, (k, h), True, True)]
+    first, second = conjugates[h], conjugates[k]
+    if first is not None and second is not None:
+        (h, sign), (k, other) = first, second
+        sign *= other
+        equal += [Share(sign, (h, k), False, True), Share(sign, (k, h), True)]
+    return min(equal, key=lambda share: share.term)
 
 
 def _recipe(pair: Pair, kept: Sequence[int], dropped: int | None) -> tuple[Share, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from mksdask.bases import Basis
+from mksdask.bases.base import checked_state_axes
 from mksdask.errors import DataError
 from mksdask.lazy import ArrayLike
 
@@ -50,6 +51,7 @@ def read_layout(data: ArrayLike, basis: Basis) -> Layout:
                 + (f" and {basis.state_dims} for {basis!r}" if n_trailing else "")
                 + ": rename or select them"
             )
+        checked_state_axes(basis, [data.sizes[d] for d in basis.state_dims])
         has_sample = "sample" in dims
         sizes = tuple(data.sizes[d] for d in space)
     else:
@@ -59,6 +61,7 @@ def read_layout(data: ArrayLike, basis: Basis) -> Layout:
                 f"data has {data.ndim} axes of shape {data.shape}; wanted samples on axis 0 and "
                 "one to three of space after it (one volume is data[None])"
             )
+        checked_state_axes(basis, data.shape)
         space, has_sample, sizes = SPACE[:n_space], True, data.shape[1 : 1 + n_space]
     if has_sample and (data.sizes["sample"] if isinstance(data, xr.DataArray) else len(data)) == 0:
         raise ValueError("data has no samples; wanted at least one: check the selection")

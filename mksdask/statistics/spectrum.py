@@ -152,13 +152,13 @@ def with_negative_lags(forth: np.ndarray, back: np.ndarray, axes: Sequence[Axis]
     """All lags of a correlation from those with r >= 0 along the first axis.
 
     ``forth`` is the correlation of a with b at these lags, ``back`` that of b with a, which at -r
-    equals the first at r. The axes follow one leading axis of samples.
+    equals the first at r (complex conjugated). The axes follow one leading axis of samples.
     """
     zero = axes[0].cutoff
     n_positive = len(axes[0].lags) - zero
     out = np.empty((len(forth), len(axes[0].lags), *forth.shape[2:]), forth.dtype)
     out[:, zero:] = forth[:, :n_positive]
-    opposite = back[:, zero:0:-1]
+    opposite = back[:, zero:0:-1].conj()
     for dim, axis in enumerate(axes[1:], start=2):
         opposite = mirrored(opposite, axis, dim)
     out[:, :zero] = opposite
@@ -170,7 +170,7 @@ def mirrored(array: np.ndarray, axis: Axis, dim: int) -> np.ndarray:
     return np.flip(array, dim) if axis.symmetric else np.take(array, axis.opposite, dim)
 
 
-def negative_frequencies(spectrum: np.ndarray) -> np.ndarray:
-    """P[-k] of a full spectrum (samples, *frequencies)."""
+def spectrum_of_conjugate(spectrum: np.ndarray) -> np.ndarray:
+    """Full spectrum (samples, *frequencies) of the complex conjugate field: conj(P[-k])."""
     spatial = tuple(range(1, spectrum.ndim))
-    return np.roll(np.flip(spectrum, spatial), 1, spatial)
+    return np.roll(np.flip(spectrum, spatial), 1, spatial).conj()

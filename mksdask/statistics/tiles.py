@@ -1,7 +1,7 @@
 """Correlations of a volume that is chunked in space, tile by tile, exactly.
 
-G[a, b; r] = sum over tiles T of sum_{s in T} m[a; s] m[b; s + r] needs of each tile no more than
-the voxels within the cutoff around it. As G[a, b; -r] = G[b, a; r], only lags with r >= 0 along the
+G[a, b; r] = sum over tiles T of sum_{s in T} conj(m[a; s]) m[b; s + r] needs of each tile no more than
+the voxels within the cutoff around it. As G[a, b; -r] = conj(G[b, a; r]), only lags with r >= 0 along the
 first axis are computed, so that there the surroundings are needed on one side only.
 """
 
@@ -26,7 +26,6 @@ from mksdask.statistics.spectrum import (
     cross_power,
     forward,
     inverse_at,
-    negative_frequencies,
     with_negative_lags,
 )
 
@@ -147,7 +146,7 @@ def _correlate(
     terms: Sequence[Pair],
     lags: Sequence[np.ndarray],
 ) -> dict[Pair, np.ndarray]:
-    """sum_{s in tile} a[s] b[s + r] for all ``terms`` at ``lags``."""
+    """sum_{s in tile} conj(a[s]) b[s + r] for all ``terms`` at ``lags``."""
     sizes = [
         fft.next_fast_len((cut.stop - cut.start) + before + after)
         for cut, (before, after) in zip(tile, reach(axes), strict=True)
@@ -159,8 +158,7 @@ def _correlate(
     found = {}
     for a, b in terms:
         if np.iscomplexobj(inside[a]):
-            spectrum = negative_frequencies(first[a]) * second[b]
-            found[(a, b)] = complex_inverse_at(spectrum, sizes, shifted)
+            found[(a, b)] = complex_inverse_at(first[a].conj() * second[b], sizes, shifted)
         else:
             found[(a, b)] = inverse_at(cross_power(first[a], second[b]), sizes, shifted)
     return found

@@ -39,7 +39,7 @@ def two_point_statistics(
 ) -> ArrayLike:
     """Two-point statistics (spatial correlations) of every sample, lazily.
 
-    f[h, h'; r] = 1/Omega[r] sum_s c[s] m[h; s] c[s + r] m[h'; s + r]
+    f[h, h'; r] = 1/Omega[r] sum_s c[s] conj(m[h; s]) c[s + r] m[h'; s + r]
 
     with m the microstructure function of ``basis`` and c the mask (1 without one). For phases it is
     the probability that a vector r thrown at random into the sample starts in phase h and ends in
@@ -56,7 +56,7 @@ def two_point_statistics(
     basis
         Basis of the local state, for example ``PrimitiveBasis(n_states=2)``.
     pairs
-        ``"all"`` pairs h <= h' (f[h', h; r] = f[h, h'; -r] holds the same numbers), ``"auto"``
+        ``"all"`` pairs h <= h' (f[h', h; r] = conj f[h, h'; -r] holds the same numbers), ``"auto"``
         (h = h'), ``"cross"`` (h < h'), or a list of pairs of state indices, or of phase names if
         the data have a list of them in ``attrs["phase_names"]``.
     cutoff
@@ -73,7 +73,7 @@ def two_point_statistics(
     The kind of array that came in, dims (sample, pair, lag_x[, lag_y[, lag_z]]), with the lags in
     voxels (zero in the middle) and the states of each pair (``pair_first``, ``pair_second``) as
     coordinates. float32 data give float32 statistics, all others float64; complex bases complex
-    ones, without conjugation of either factor.
+    ones.
 
     Examples
     --------
@@ -210,7 +210,8 @@ def read_problem(
     axes = make_axes(layout.space, layout.sizes, cutoff, boundary)
     names = phase_names(data, basis.n_states)
     wanted = parse_pairs(pairs, basis.n_states, names)
-    plan = make_plan(wanted, basis.n_states, basis.redundant, masked)
+    conjugates = [basis.conjugate(h) for h in range(basis.n_states)] if basis.is_complex else None
+    plan = make_plan(wanted, basis.n_states, basis.redundant, masked, conjugates)
     return Problem(basis, layout, axes, plan, names)
 
 

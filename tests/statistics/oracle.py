@@ -14,7 +14,7 @@ def lags_of(size, periodic, cutoff):
 def direct(m, pairs, periodic, cutoff, weight=None):
     """f[p, r] of one sample from its microstructure function m[h, s].
 
-    f = sum_s c[s] m[h; s] c[s + r] m[h'; s + r] / sum_s c[s] c[s + r].
+    f = sum_s c[s] conj(m[h; s]) c[s + r] m[h'; s + r] / sum_s c[s] c[s + r].
     """
     space = m.shape[1:]
     weight = np.ones(space) if weight is None else np.asarray(weight, float)
@@ -33,6 +33,6 @@ def direct(m, pairs, periodic, cutoff, weight=None):
         n_pairs = np.sum(weight[s] * weight[t])
         if n_pairs > 0.4999:
             for p, (h, k) in enumerate(pairs):
-                products = weight[s] * m[(h, *s)] * weight[t] * m[(k, *t)]
+                products = weight[s] * m[(h, *s)].conj() * weight[t] * m[(k, *t)]
                 out[(p, *index)] = products.sum() / n_pairs
     return out
