@@ -27,8 +27,15 @@ COMMANDS: tuple[str, ...] = (
     "export",
     "generate",
     "simulate",
+    "join",
     "statistics",
     "reduce",
+    "homogenize",
+    "localize",
+    "predict",
+    "report",
+    "run",
+    "cluster",
 )
 
 

@@ -12,11 +12,14 @@ examples:
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mksdask.cli.values import crop, floats, remap, texts, threshold, whole, wholes
 from mksdask.ensemble.formats import FORMATS, RawLayout
-from mksdask.ensemble.ingest import FILES, FIRST_AXIS, FOLDERS, ingest
+from mksdask.ensemble.ingest import FILES, FIRST_AXIS, FOLDERS, ingest, lazy_files
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,39 +104,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ingest, and say what came of it."""
-    raw = None
-    if args.raw_shape:
-        raw = RawLayout(tuple(args.raw_shape), args.raw_dtype, args.raw_order, args.raw_offset)
-    periodic: Any = args.periodic
-    if periodic in (["all"], ["none"]):
-        periodic = periodic == ["all"]
-    size = args.voxel_size
     ds = ingest(
-        args.pattern[0] if len(args.pattern) == 1 else args.pattern,
-        args.store,
-        variable=args.variable,
-        format=args.format,
-        dataset=_datasets(args.dataset),
-        samples=args.samples,
-        axes=args.axes,
-        channel=args.channel,
-        raw=raw,
-        crop=dict(args.crop),
-        stride=args.stride,
-        dtype=args.dtype,
-        remap=args.remap,
-        threshold=args.threshold,
-        names=args.names,
-        properties=args.properties,
-        voxel_size=size[0] if size and len(size) == 1 else size,
-        voxel_unit=args.unit,
-        phase_names=args.phase_names,
-        periodic=periodic,
-        skip_bad=args.skip_bad,
+        store=args.store,
         overwrite=args.overwrite,
         resume=args.resume,
-        memory=args.memory,
         progress=False if args.quiet else None,
+        **_parameters(args),
     )
     sizes = " x ".join(str(n) for d, n in ds.sizes.items() if d in ("x", "y", "z"))
     print(
@@ -147,6 +123,45 @@ def run(args: argparse.Namespace) -> int:
         if len(skipped) > 10:
             print("  ... all are in attrs['provenance']['skipped']")
     return 0
+
+
+def foreign(args: argparse.Namespace) -> xr.Dataset:
+    """The lazy dataset that the arguments describe."""
+    return lazy_files(progress=False, **_parameters(args))
+
+
+def _parameters(args: argparse.Namespace) -> dict[str, Any]:
+    """What the options say about the files."""
+    raw = None
+    if args.raw_shape:
+        raw = RawLayout(tuple(args.raw_shape), args.raw_dtype, args.raw_order, args.raw_offset)
+    periodic: Any = args.periodic
+    if periodic in (["all"], ["none"]):
+        periodic = periodic == ["all"]
+    size = args.voxel_size
+    return {
+        "pattern": args.pattern[0] if len(args.pattern) == 1 else args.pattern,
+        "variable": args.variable,
+        "format": args.format,
+        "dataset": _datasets(args.dataset),
+        "samples": args.samples,
+        "axes": args.axes,
+        "channel": args.channel,
+        "raw": raw,
+        "crop": dict(args.crop),
+        "stride": args.stride,
+        "dtype": args.dtype,
+        "remap": args.remap,
+        "threshold": args.threshold,
+        "names": args.names,
+        "properties": args.properties,
+        "voxel_size": size[0] if size and len(size) == 1 else size,
+        "voxel_unit": args.unit,
+        "phase_names": args.phase_names,
+        "periodic": periodic,
+        "skip_bad": args.skip_bad,
+        "memory": args.memory,
+    }
 
 
 def _datasets(given: list[str] | None) -> Any:

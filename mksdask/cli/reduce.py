@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from mksdask.cli.results import origin
+from mksdask.cli.results import origin, silenced
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,30 +77,18 @@ def _fitted(args: argparse.Namespace, data: xr.DataArray) -> IncrementalPCA:
             raise ValueError("--components is not given: say --components 10 for ten of them")
         components = _number(args.components)
         model = IncrementalPCA(n_components=components, method=args.method or "auto")
-        return _quietly(args, model.fit, data)
+        with silenced(args.quiet):
+            return model.fit(data)
     given = [o for o in ("components", "method") if getattr(args, o) is not None]
     if given:
         raise ValueError(f"--{given[0]} is given with --model, which has its own: leave one out")
     model = load_model(args.model)
     if not isinstance(model, IncrementalPCA):
         raise ValueError(f"--model holds a {type(model).__name__}; wanted an IncrementalPCA")
-    return _quietly(args, model.partial_fit, data) if args.update else model
-
-
-def _quietly(args: argparse.Namespace, learn: Any, data: xr.DataArray) -> IncrementalPCA:
-    """Learn, with a progress bar unless --quiet."""
-    import os
-
-    before = os.environ.get("MKSDASK_PROGRESS")
-    if args.quiet:
-        os.environ["MKSDASK_PROGRESS"] = "0"
-    try:
-        return learn(data)
-    finally:
-        if args.quiet and before is None:
-            del os.environ["MKSDASK_PROGRESS"]
-        elif before is not None:
-            os.environ["MKSDASK_PROGRESS"] = before
+    if args.update:
+        with silenced(args.quiet):
+            model.partial_fit(data)
+    return model
 
 
 def _number(text: str) -> int | float:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mksdask.version import __version__
@@ -31,6 +34,21 @@ def store_result(args: argparse.Namespace, path: str, dataset: xr.Dataset) -> xr
     if args.resume:
         return resume_ensemble(path, dataset, progress=progress)
     return create_ensemble(path, dataset, overwrite=args.overwrite, progress=progress)
+
+
+@contextmanager
+def silenced(quiet: bool) -> Iterator[None]:
+    """No progress bars inside, if ``quiet``."""
+    before = os.environ.get("MKSDASK_PROGRESS")
+    if quiet:
+        os.environ["MKSDASK_PROGRESS"] = "0"
+    try:
+        yield
+    finally:
+        if quiet and before is None:
+            del os.environ["MKSDASK_PROGRESS"]
+        elif before is not None:
+            os.environ["MKSDASK_PROGRESS"] = before
 
 
 def origin(function: str, source: str, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mksdask.cli.results import add_store_options, origin, store_result
 from mksdask.cli.values import floats, load, number, number_or_floats, whole
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # Voxels of a block, which a killed run loses of each block under way; a decomposition takes
-# thousands of steps a voxel and works sample by sample anyway.
+# thousands of steps a voxel and works sample by sample anyway. Whoever resumes, with however many
+# workers, must find the blocks as they were: so a block is one of so many shares, for as many cores
+# as may come, but not less than what small cells solved side by side fill.
 BLOCK = 2**21
+LEAST_BLOCK = 2**15
+SHARES = 256
 SPINODAL_BLOCK = 2**17
-REMEMBERED = (
-    "youngs_modulus", "poissons_ratio", "conductivity", "macro_strain", "macro_stress",
-    "macro_gradient", "macro_flux", "plane", "engine", "tolerance", "max_iterations", "float32",
-    "variable", "steps", "save_every", "dx", "dt", "gamma",
-)  # fmt: skip
+REMEMBERED = ("variable", "steps", "save_every", "dx", "dt", "gamma")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,28 +139,34 @@ def _stores(kind: argparse.ArgumentParser, meaning: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Solve, store and summarize."""
-    from mksdask.cli.statistics import read_variable
     from mksdask.ensemble import open_ensemble
 
-    kind: str = args.kind
-    if kind == "cahn-hilliard":
-        data = read_variable(open_ensemble(args.store), args.variable, "--variable")
-        block = SPINODAL_BLOCK
-    else:
-        data = read_variable(open_ensemble(args.store), "phase", "the variable of labels")
-        block = BLOCK
-    voxels = math.prod(n for d, n in data.sizes.items() if d != "sample")
-    data = data.chunk({d: max(1, block // voxels) if d == "sample" else -1 for d in data.dims})
-    result = KINDS[kind](args, data)
-    given = {k: v for k, v in vars(args).items() if k in REMEMBERED and v is not None}
-    if kind != "cahn-hilliard":  # which has a spacing of its own, --dx
-        result.attrs |= {k: data.attrs[k] for k in ("voxel_size", "voxel_unit") if k in data.attrs}
-    result.attrs["provenance"] = origin(f"simulate.{kind.replace('-', '_')}", args.store, given)
-    written = store_result(args, args.out, result)
+    written = store_result(args, args.out, responses(args, open_ensemble(args.store)))
     if not args.quiet:
         names = ", ".join(sorted(map(str, written.data_vars)))
         print(f"{args.out}: {written.sizes['sample']} samples, {names}")
     return 0
+
+
+def responses(args: argparse.Namespace, ds: xr.Dataset) -> xr.Dataset:
+    """The lazy responses that the arguments describe."""
+    from mksdask.cli.statistics import read_variable
+
+    kind: str = args.kind
+    if kind == "cahn-hilliard":
+        data, block = read_variable(ds, args.variable, "--variable"), SPINODAL_BLOCK
+    else:
+        data, block = read_variable(ds, "phase", "the variable of labels"), BLOCK
+    voxels = math.prod(n for d, n in data.sizes.items() if d != "sample")
+    block = min(block, max(LEAST_BLOCK, data.size // SHARES))
+    data = data.chunk({d: max(1, block // voxels) if d == "sample" else -1 for d in data.dims})
+    result = KINDS[kind](args, data)
+    if kind == "cahn-hilliard":
+        given = {k: v for k, v in vars(args).items() if k in REMEMBERED and v is not None}
+        result.attrs["provenance"] = origin("simulate.cahn_hilliard", args.store, given)
+    else:
+        result.attrs["provenance"] |= {"source": args.store}
+    return result
 
 
 def elastic(args: argparse.Namespace, phase: xr.DataArray) -> xr.Dataset:
@@ -230,11 +236,16 @@ def assembled(args: argparse.Namespace, effective: str, homogenize: Any, solve: 
             f"--components applies to fields and means, not to {effective}: ask for it in a run "
             "of its own"
         )
-    parts = {}
-    if effective in outputs:
-        parts[effective] = homogenize()
-    found = xr.Dataset(parts)
-    return xr.merge([found, solve(outputs=local, components=components)]) if local else found
+    if effective not in outputs:
+        return cast("xr.Dataset", solve(outputs=local, components=components))
+    whole = homogenize()
+    found = xr.Dataset({effective: whole.drop_attrs()}, attrs=whole.attrs)
+    if local:
+        fields = solve(outputs=local, components=components)
+        found = xr.merge([fields, found], combine_attrs="override")
+        # One call told all: what was asked of either is in what was asked of the fields.
+        found.attrs["provenance"]["parameters"]["outputs"] = outputs
+    return found
 
 
 def shared(args: argparse.Namespace) -> dict[str, Any]:

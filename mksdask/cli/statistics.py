@@ -57,21 +57,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--variable", default="phase", help="what to correlate (default: phase)")
     parser.add_argument("--mask", metavar="VARIABLE", help="variable with weights in [0, 1]")
+    parser.add_argument(
+        "--skip-bad", action="store_true",
+        help="leave out samples with values that the basis does not know, and record them; all "
+        "samples are read once more for that",
+    )  # fmt: skip
     add_store_options(parser, "STORE2")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compute, store and summarize."""
     from mksdask.ensemble import open_ensemble
-    from mksdask.statistics import two_point_statistics
 
     ds = open_ensemble(args.store)
+    skipped: dict[str, str] = {}
+    if args.skip_bad:
+        ds, skipped = without_bad(args, ds)
+    result = correlated(args, ds)
+    if args.skip_bad:
+        result.attrs["provenance"]["skipped"] = skipped
+    written = store_result(args, args.out, result)
+    if not args.quiet:
+        lags = " x ".join(str(n) for d, n in written.sizes.items() if str(d).startswith("lag_"))
+        pairs = "; ".join(map(str, written["pair"].values))
+        print(f"{args.out}: {written.sizes['sample']} samples, pairs {pairs}; {lags} lags")
+        if skipped:
+            print(f"skipped {len(skipped)} samples: {', '.join(list(skipped)[:10])}")
+    return 0
+
+
+def without_bad(args: argparse.Namespace, ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
+    """The samples that can be used, and the others with what is wrong with them."""
+    from mksdask.errors import DataError
+    from mksdask.statistics.bad_samples import bad_samples
+
+    if args.mask is not None:
+        raise ValueError("--skip-bad and --mask are given; wanted one of them")
+    data = read_variable(ds, args.variable, "--variable")
+    skipped = bad_samples(data, read_basis(args, data), False if args.quiet else None)
+    good = [i for i, name in enumerate(ds.indexes["sample"]) if str(name) not in skipped]
+    if not good:
+        raise DataError(f"all {len(skipped)} samples are bad: {next(iter(skipped.values()))}")
+    return (ds.isel(sample=good) if skipped else ds), skipped
+
+
+def correlated(args: argparse.Namespace, ds: xr.Dataset) -> xr.Dataset:
+    """The lazy statistics that the arguments describe."""
+    from mksdask.statistics import two_point_statistics
+    from mksdask.statistics.bad_samples import naming_bad
+
     data = read_variable(ds, args.variable, "--variable")
     mask = None if args.mask is None else read_variable(ds, args.mask, "--mask")
     space = [d for d in ("x", "y", "z") if d in data.dims]
+    basis = read_basis(args, data)
     f = two_point_statistics(
-        data,
-        read_basis(args, data),
+        data if mask is not None else naming_bad(data, basis),
+        basis,
         parse_pairs(args.pairs),
         parse_cutoff(args.cutoff),
         parse_boundary(args.boundary, ds.attrs.get("periodic"), space),
@@ -79,12 +120,7 @@ def run(args: argparse.Namespace) -> int:
     )
     result = f.rename("two_point").to_dataset()
     result.attrs["provenance"] = provenance(args)
-    written = store_result(args, args.out, result)
-    if not args.quiet:
-        lags = " x ".join(str(written.sizes[d]) for d in f.dims if str(d).startswith("lag_"))
-        pairs = "; ".join(map(str, written["pair"].values))
-        print(f"{args.out}: {written.sizes['sample']} samples, pairs {pairs}; {lags} lags")
-    return 0
+    return result
 
 
 def read_variable(ds: xr.Dataset, name: str, option: str) -> xr.DataArray:

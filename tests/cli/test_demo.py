@@ -14,7 +14,8 @@ def test_the_smallest(tmp_path, capsys):
     assert main(words) == 0
     assert "2 volumes of 8^3 voxels" in capsys.readouterr().out
     assert sorted(p.name for p in out.glob("*.png")) == [
-        "microstructures.png", "pair_correlation.png", "two_point.png",
+        "localization.png", "microstructures.png", "pair_correlation.png", "parity.png",
+        "scores.png", "two_point.png",
     ]  # fmt: skip
     assert mks.open_ensemble(out / "statistics.zarr").sizes["sample"] == 2
     assert main(words) == 2

@@ -143,14 +143,14 @@ def test_a_broken_run_is_resumed_with_the_missing_samples_only(store, capsys, mo
     module = importlib.import_module("mksdask.generate.multiphase")
     cut, made = module.cut_at_ranks, []
 
-    def count(field, ranks):
-        made.append(1)
-        return cut(field, ranks)
+    def count(fields, ranks):
+        made.extend(fields)  # one entry a sample
+        return cut(fields, ranks)
 
-    def fail(field, ranks):
+    def fail(fields, ranks):
         if len(made) >= 11:
             raise KeyboardInterrupt
-        return count(field, ranks)
+        return count(fields, ranks)
 
     monkeypatch.setattr(module, "cut_at_ranks", fail)
     assert call("multiphase", store, *options) == 130

@@ -52,7 +52,11 @@ def test_elasticity_is_stored_and_resumed(store, tmp_path, capsys, monkeypatch):
     np.testing.assert_allclose(
         found.effective_stiffness, effective_stiffness(phase, (1, 10), (0.3, 0.2)), rtol=1e-9
     )
-    assert found.attrs["provenance"]["parameters"]["youngs_modulus"] == [1, 10]
+    told = found.attrs["provenance"]["parameters"]
+    assert told["youngs_modulus"] == [1, 10]
+    assert told["outputs"] == ["strain", "mean_stress", "effective_stiffness"]
+    assert (told["on_failure"], told["tolerance"]) == ("raise", 1e-6)
+    assert found.attrs["provenance"]["source"] == str(store)
     assert (found.attrs["voxel_size"], found.attrs["voxel_unit"]) == ([0.5, 0.5], "um")
     before = found.strain.values
     pieces = [p for p in (out / "strain" / "c").rglob("*") if p.is_file()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,6 +11,7 @@ import mksdask as mks
 from mksdask import cli
 from mksdask.bases import FourierBasis, LegendreBasis, PrimitiveBasis
 from mksdask.statistics import pair_correlation, two_point_statistics
+from mksdask.statistics.bad_samples import bad_samples
 
 
 @pytest.fixture(autouse=True)
@@ -157,3 +159,40 @@ def test_bad_calls_are_one_sentence(store, tmp_path, capsys, options, code, said
 def test_missing_store(tmp_path, capsys):
     assert call(str(tmp_path / "none.zarr"), str(tmp_path / "f.zarr")) == 2
     assert "no ensemble at" in capsys.readouterr().err
+
+
+def test_bad_samples_are_named_or_left_out(tmp_path, capsys):
+    labels = np.random.default_rng(0).integers(0, 2, (300, 6, 6)).astype("uint8")
+    labels[203, 2, 3] = 9
+    labels[17, 0, 0] = 2
+    phase = xr.DataArray(labels, dims=("sample", "x", "y")).chunk(sample=20)
+    mks.create_ensemble(tmp_path / "s.zarr", phase.to_dataset(name="phase"), progress=False)
+    words = ["statistics", str(tmp_path / "s.zarr"), "--states", "2", "--out"]
+    with dask.config.set(scheduler="synchronous"):
+        assert cli.main([*words, str(tmp_path / "bad.zarr")]) == 1
+        said = capsys.readouterr().err
+        assert ("sample 17: the field has values from 0 to 2" in said) or (
+            "sample 203: the field has values from 0 to 9" in said
+        )
+        for chunked in ({}, {"x": 3}):
+            data = mks.open_ensemble(tmp_path / "s.zarr").phase.chunk(chunked)
+            found = bad_samples(data, PrimitiveBasis(2), False)
+            assert list(found) == ["17", "203"]
+        assert cli.main([*words, str(tmp_path / "f.zarr"), "--skip-bad"]) == 0
+    assert "skipped 2 samples: 17, 203" in capsys.readouterr().out
+    f = mks.open_ensemble(tmp_path / "f.zarr")
+    assert list(f.attrs["provenance"]["skipped"]) == ["17", "203"]
+    good = np.delete(np.arange(300), [17, 203])
+    np.testing.assert_array_equal(f.sample, good)
+    np.testing.assert_allclose(
+        f.two_point, two_point_statistics(labels[good], PrimitiveBasis(2)), atol=1e-12
+    )
+    assert cli.main([*words, str(tmp_path / "g.zarr"), "--skip-bad", "--mask", "phase"]) == 2
+    assert "--skip-bad and --mask are given" in capsys.readouterr().err
+    with dask.config.set(scheduler="synchronous"):
+        mks.create_ensemble(
+            tmp_path / "all.zarr", (phase[:3] * 0 + 7).to_dataset(name="phase"), progress=False
+        )
+        words[1] = str(tmp_path / "all.zarr")
+        assert cli.main([*words, str(tmp_path / "h.zarr"), "--skip-bad"]) == 1
+    assert "all 3 samples are bad" in capsys.readouterr().err
