@@ -6,9 +6,10 @@ import sys
 import pytest
 
 SCRIPT = """
-import resource, sys
+import sys
 import dask, dask.array as da, numpy as np, xarray as xr
 import mksdask as mks
+from mksdask.pipeline.peak import peak_memory
 
 n_blocks, chunk, store = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 dask.config.set(scheduler="threads", num_workers=2)
@@ -18,12 +19,11 @@ def block(block_id=None):
 
 field = da.map_blocks(block, chunks=((4,) * n_blocks, (128,), (128,), (64,)), dtype="float64")
 ds = xr.Dataset({"field": (("sample", "x", "y", "z"), field)})
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-base = peak()
+base = peak_memory()
 mks.create_ensemble(store, ds, chunks={"sample": chunk})
 assert mks.validate_ensemble(store) == []
 mks.resume_ensemble(store, ds)
-print(peak() - base)
+print((peak_memory() - base) / 2**20)
 """
 
 
