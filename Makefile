@@ -18,7 +18,7 @@ $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "mksdask needs Python 3.11 or later; name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[plot,formats,fftw,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[plot,formats,fftw,cluster,notebooks,dev]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sfepy]' \
 	  > $(VENV)/sfepy.log 2>&1 || \
 	  echo "sfepy could not be built (it needs a C compiler; see $(VENV)/sfepy.log): its tests are skipped"
@@ -27,11 +27,16 @@ $(VENV)/ready: pyproject.toml
 demo: $(VENV)/ready
 	$(BIN)/mksdask demo --out demo-output --overwrite
 
+# Two tests at a time: more threads of the linear algebra than cores would slow them down.
+test slow: export OMP_NUM_THREADS = 1
+
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
+# What watches memory or shares a Slurm runs alone.
 slow: $(VENV)/ready
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 tests/test_notebooks.py tests/linkage
+	$(BIN)/python -m pytest -m slow --ignore tests/test_notebooks.py --ignore tests/linkage
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
