@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import time
 import uuid
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -41,10 +44,45 @@ def test_npy(tmp_path):
 
 
 def test_npz_by_name(tmp_path):
-    np.savez_compressed(tmp_path / "a.npz", labels=LABELS, other=LABELS[::-1])
+    np.savez_compressed(tmp_path / "a.npz", labels=LABELS, other=np.asfortranarray(LABELS[::-1]))
     assert np.array_equal(read(tmp_path / "a.npz", dataset="labels")[0], LABELS)
+    assert np.array_equal(read(tmp_path / "a.npz", dataset="other")[0], LABELS[::-1])
     with pytest.raises(DataError, match=r"no array 'phase'.*'labels', 'other'"):
         read(tmp_path / "a.npz")
+
+
+def test_headers_read_by_many_threads_at_once(tmp_path, garbage):
+    """Python 3.11 fails to parse literals in two threads if one of them is interrupted by another."""
+    path = str(tmp_path / "a.npz")
+    np.savez(path, labels=LABELS)
+    np.save(path.replace("npz", "npy"), LABELS)
+
+    def all_ways(_):
+        garbage()
+        return [
+            np.array_equal(formats.read(each), LABELS) and formats.probe(each).shape == LABELS.shape
+            for each in (path, path.replace("npz", "npy"))
+        ]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert np.all(list(pool.map(all_ways, range(500))))
+
+
+@pytest.fixture
+def garbage():
+    """Makes garbage whose collection gives way to other threads, often."""
+
+    class Cycle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            time.sleep(0)
+
+    before = gc.get_threshold()
+    gc.set_threshold(50, 2, 2)
+    yield lambda: [Cycle(), Cycle()]
+    gc.set_threshold(*before)
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import zipfile
 from typing import Any, BinaryIO
 
@@ -9,6 +11,10 @@ import numpy as np
 
 from mksdask import progress
 from mksdask.ensemble.formats.protocol import Exported, Info, Options, Region, require_bytes, whole
+
+# Headers are Python literals, and where two threads parse these at once, Python 3.11 now and then
+# raises SystemError, which would put down good files as bad.
+_PARSING = threading.Lock()
 
 
 def probe(path: str, options: Options) -> Info:
@@ -26,12 +32,15 @@ def probe(path: str, options: Options) -> Info:
 def read(path: str, options: Options, region: Region = None) -> np.ndarray:
     """The values; pickled objects are never loaded."""
     if path.lower().endswith(".npz"):
-        with zipfile.ZipFile(path) as archive:
-            name = _member(archive, options).removesuffix(".npy")
-        with np.load(path, allow_pickle=False) as archive:
-            return whole(region, archive[name])
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    return np.array(mapped if region is None else mapped[region])
+        with zipfile.ZipFile(path) as archive, archive.open(_member(archive, options)) as file:
+            shape, fortran, dtype = _header(file)
+            flat = np.frombuffer(file.read(), dtype, math.prod(shape))
+        return np.array(whole(region, flat.reshape(shape, order="F" if fortran else "C")))
+    with open(path, "rb") as file:
+        shape, fortran, dtype = _header(file)
+        order: Any = "F" if fortran else "C"
+        mapped = np.memmap(file, dtype, "r", file.tell(), shape, order)
+    return np.array(whole(region, mapped))
 
 
 def write(path: str, exported: Exported) -> None:
@@ -52,7 +61,8 @@ def _header(file: BinaryIO | Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
         if version == (1, 0)
         else np.lib.format.read_array_header_2_0
     )
-    shape, fortran, dtype = reader(file)
+    with _PARSING:
+        shape, fortran, dtype = reader(file)
     if dtype.hasobject:
         raise ValueError("holds pickled Python objects, which are not loaded: save plain numbers")
     return shape, fortran, dtype
