@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import dask
+import dask.system
 from dask.callbacks import Callback
 
 
@@ -92,6 +93,19 @@ def wants_progress(progress: bool | None = None) -> bool:
     if os.environ.get("MKSDASK_PROGRESS", "") == "0":
         return False
     return _in_notebook() or bool(getattr(sys.stderr, "isatty", lambda: False)())
+
+
+def threads() -> int:
+    """Threads that a computation started here would run on, those of all workers together.
+
+    >>> with dask.config.set(scheduler="threads", num_workers=3):
+    ...     threads()
+    3
+    """
+    client = _active_client()
+    if client is not None:
+        return max(1, sum(client.nthreads().values()))
+    return int(dask.config.get("num_workers", None) or dask.system.CPU_COUNT)
 
 
 class _Silent:

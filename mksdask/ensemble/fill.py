@@ -21,8 +21,9 @@ from mksdask.ensemble.schema import SAMPLE
 from mksdask.errors import DataError
 from mksdask.lazy import is_lazy, visit
 
-# Blocks along ``sample`` written in one go where data must be joined from other chunks.
-WINDOW = 16
+# Blocks along ``sample`` written in one go, for each thread, where data must be joined from other
+# chunks: in the worst order all of them wait in memory for their last part.
+WINDOW = 4
 
 
 def lay_out(location: Location, ds: xr.Dataset, unfinished: Mapping[str, Any]) -> list[str]:
@@ -86,7 +87,7 @@ def fill(
         written[name] = visit(source, blocks.BlockWriter(location, name, first))
         given = ds[name].data
         if is_lazy(given) and given.chunks != source.chunks:
-            window = max(window, math.ceil(source.numblocks[0] / WINDOW))
+            window = max(window, math.ceil(source.numblocks[0] / (WINDOW * watch.threads())))
     length = max(v.numblocks[0] for v in written.values())
     edges = [length * i // window for i in range(window + 1)]
     with watch.bar(window, "writing", False if window == 1 else progress) as shown:
@@ -164,28 +165,34 @@ def check_same_data(
     first: int,
 ) -> None:
     """Compute the first, a middle and the last block that is stored already, and compare."""
-    pairs = []
+    chosen: list[list[tuple[str, blocks.Index, da.Array]]] = [[], [], []]
     for name, missing in todo.items():
-        array = location.array(name)
-        source = aligned(ds[name], layout.write_unit(array), first)
-        kept = set(np.ndindex(source.numblocks)) - set(missing)
-        ordered = sorted(kept)
-        some = {ordered[i] for i in (0, len(ordered) // 2, -1)} if ordered else set()
-        for index in sorted(some):
-            stored = values.read_values(location, name, blocks.region(array, index, first))
-            pairs.append((name, source.blocks[index], stored))
-    computed = watch.compute(*(block for _, block, _ in pairs), progress=False)
-    for (name, _, stored), block in zip(pairs, computed, strict=True):
-        exact = stored.dtype.kind not in "fc"
-        rtol = 0.0 if exact else (1e-4 if stored.dtype.itemsize in (2, 4) else 1e-8)
-        scale = 0.0 if exact else float(np.nanmax(np.abs(stored), initial=0.0))
-        same = (
-            np.array_equal(block, stored)
-            if exact
-            else np.allclose(block, stored, rtol=rtol, atol=rtol * scale, equal_nan=True)
-        )
-        if not same:
-            raise DataError(
-                f"variable {name!r} of the dataset differs from what the interrupted write stored: "
-                "resume with the same data, or create the store again with overwrite=True"
-            )
+        source = aligned(ds[name], layout.write_unit(location.array(name)), first)
+        kept = sorted(set(np.ndindex(source.numblocks)) - set(missing))
+        for place, i in enumerate(sorted({0, len(kept) // 2, len(kept) - 1}) if kept else ()):
+            chosen[place].append((name, kept[i], source.blocks[kept[i]]))
+    # Variables together, since they may share their work; one place after the other, since blocks
+    # may be large.
+    for together in chosen:
+        computed = watch.compute(*(block for _, _, block in together), progress=False)
+        for (name, index, _), block in zip(together, computed, strict=True):
+            region = blocks.region(location.array(name), index, first)
+            stored = values.read_values(location, name, region)
+            if not _same_values(block, stored):
+                raise DataError(
+                    f"variable {name!r} of the dataset differs from what the interrupted write "
+                    "stored: resume with the same data, or create the store again with "
+                    "overwrite=True"
+                )
+
+
+def _same_values(block: np.ndarray, stored: np.ndarray) -> bool:
+    """Within rounding where they are numbers; sample by sample, so that no copy is a block long."""
+    if stored.dtype.kind not in "fc":
+        return np.array_equal(block, stored)
+    rtol = 1e-4 if stored.dtype.itemsize in (2, 4) else 1e-8
+    scale = max((float(np.nanmax(np.abs(s), initial=0.0)) for s in stored), default=0.0)
+    return block.shape == stored.shape and all(
+        np.allclose(b, s, rtol=rtol, atol=rtol * scale, equal_nan=True)
+        for b, s in zip(block, stored, strict=True)
+    )
