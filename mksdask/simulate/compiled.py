@@ -24,8 +24,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile ``function`` for nogil use from many threads.
 
     The compiled code is kept on disk next to the source, or in the user's cache folder where the
-    source is read-only. Where neither can be written it is compiled anew in each process. A kernel
-    made inside a function may capture plain numbers only: the cache does not know others again.
+    source is read-only. Where neither can be written it is compiled anew in each process.
 
     >>> @kernel
     ... def twice(x):
@@ -38,3 +37,26 @@ def kernel(function: Callable[..., Any]) -> Any:
         return njit(cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # numba found no folder it may write to
         return njit(error_model="numpy", **options)(function)
+
+
+def variant(*captured: int) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate a kernel made inside a function that captures the numbers ``captured``.
+
+    Each variant has files of its own in the cache: two processes that write different ones into
+    the same files at the same time can leave the code of one under the name of the other. Nothing
+    but plain numbers may be captured, since the cache does not know other things again.
+
+    >>> def times(factor):
+    ...     @variant(factor)
+    ...     def multiply(x):
+    ...         return factor * x
+    ...     return multiply
+    >>> times(2)(21), times(3)(21)
+    (42, 63)
+    """
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        function.__qualname__ += "_" + "_".join(map(str, captured))
+        return kernel(function)
+
+    return compiled

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mksdask.simulate.compiled import kernel
+from mksdask.simulate.compiled import variant
 
 VOIGT = {2: ((0, 0), (1, 1), (0, 1)), 3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))}
 
@@ -91,7 +91,7 @@ def precondition(parts: int) -> Callable[..., None]:
     last axis.
     """
 
-    @kernel
+    @variant(parts)
     def apply(r, q, g, alpha, sums, planes, slabs, width, even, first, last):  # type: ignore[no-untyped-def]
         """Units (job, slab); a slab is a range of ``planes``, each ``width`` rows x columns."""
         nx, ny, nz = planes, width[0], width[1]

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from mksdask.simulate import voxel_laws
-from mksdask.simulate.compiled import inlined, kernel
+from mksdask.simulate.compiled import inlined, variant
 from mksdask.simulate.voxel_laws import PAD
 
 ISOTROPIC, ANISOTROPIC, SCALAR = 0, 1, 2
@@ -99,7 +99,7 @@ def operator_3d(law: int, pitch: int) -> Callable[..., None]:
     carried = 4 * parts
     stamp = LAWS_STAMP
 
-    @kernel
+    @variant(law, pitch)
     def units(u, material, which, load, q, edge, sums, shape, slabs, first, last):  # type: ignore[no-untyped-def]
         nx, ny, nz = shape
         width = -(-nz // PAD) * PAD
@@ -200,7 +200,7 @@ def operator_2d(pitch: int) -> Callable[..., None]:
     """Operator in the plane, rows along y; each slab of rows is a unit."""
     stamp = LAWS_STAMP
 
-    @kernel
+    @variant(pitch)
     def units(u, material, which, load, q, edge, sums, shape, slabs, first, last):  # type: ignore[no-untyped-def]
         nx, ny = shape
         width = -(-ny // PAD) * PAD
