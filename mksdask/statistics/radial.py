@@ -73,7 +73,7 @@ def pair_correlation(
     spec = RadialBins(
         tuple(tuple(lag.tolist()) for lag in grid.lags), steps, _edges(bins, grid, steps)
     )
-    radius = radial_index(spec)[1]
+    radius = radial_index(spec)[1].copy()
     labelled = isinstance(f, xr.DataArray)
     skip_nan = True if not labelled else _is_masked(f, masked)
     g = lift(
@@ -91,7 +91,7 @@ def pair_correlation(
     if not labelled:
         return g
     if not skip_nan:
-        return g.assign_coords(count=("radius", _table(spec)[1]))
+        return g.assign_coords(count=("radius", _table(spec)[1].copy()))
     valid = lift(
         radial_count,
         f,

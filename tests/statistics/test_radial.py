@@ -167,6 +167,15 @@ def test_nan_that_was_not_announced_stays_nan():
     assert np.isnan(g.values[0, 0]).tolist() == [False, True, False]
 
 
+def test_what_is_done_to_a_result_does_not_reach_the_next():
+    f = xr.DataArray(np.random.default_rng(0).random((2, 5, 5)), dims=("pair", "lag_x", "lag_y"))
+    g = pair_correlation(f)
+    wanted = g.copy(deep=True)
+    g["count"].values[:] = 0
+    g.values[:] = 0
+    xr.testing.assert_identical(pair_correlation(f), wanted)
+
+
 def test_one_task_a_chunk_and_small_tasks():
     f = labelled(np.zeros((64, 3, 41, 41))).chunk(sample=1)
     g = pair_correlation(f)
