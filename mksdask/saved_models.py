@@ -1,5 +1,8 @@
 """Fitted models on disk: arrays as Zarr, everything else as JSON; nothing is ever unpickled.
 
+The arrays lie in a group named after the commit that the document tells of. So a model is replaced
+in one step, that of its document, and whatever a killed program leaves is the old model or the new.
+
 A model takes part by having a class attribute ``saved_kind``, a method ``to_saved() -> (facts,
 arrays)`` with JSON and NumPy content, a class method ``from_saved(facts, arrays)``, and a line in
 :data:`KINDS`.
@@ -16,14 +19,14 @@ from typing import Any
 import numpy as np
 import zarr
 
-from mksdask.ensemble import layout
+from mksdask.ensemble import blocks, layout
 from mksdask.ensemble.location import Location
 from mksdask.errors import DataError
 from mksdask.version import __version__
 
 FORMAT = "mksdask model"
 #: Raised when older programs could no longer read what is written.
-VERSION = 1
+VERSION = 2
 #: Written last and read first: what has no such file is no model.
 DOCUMENT = "model.json"
 #: Where each kind of model is defined.
@@ -77,27 +80,35 @@ def save_model(
             raise ValueError(
                 f"{place.url} is not a saved model and is not replaced: give another path"
             )
-    written = place.sibling(f".{uuid.uuid4().hex[:8]}")
+    commit = uuid.uuid4().hex
+    written = place.sibling(f".{commit[:8]}")
     try:
         group = zarr.create_group(written.zarr_store(read_only=False))
+        group.create_group(commit)
         for name, values in arrays.items():
             values = np.ascontiguousarray(values)
             array = group.create_array(
-                name,
+                f"{commit}/{name}",
                 shape=values.shape,
                 dtype=values.dtype,
                 chunks=_chunks(values),
                 compressors=layout.codecs(values.dtype),
+                config={"write_empty_chunks": True},  # what does not exist is lost
             )
             array[...] = values
         document = {"format": FORMAT, "version": VERSION, "kind": kind}
         document |= {"written_by": f"mksdask {__version__}", "model": facts}
         # Tells this model from any other that is stored at the same place, before or after.
-        document |= {"commit": uuid.uuid4().hex, "arrays": sorted(arrays)}
+        document |= {"commit": commit, "arrays": sorted(arrays)}
         written.write_json(DOCUMENT, document)
         if place.exists():
-            place.delete()
-        written.move_to(place)
+            before = set(place.folders())
+            written.sibling(f"/{commit}").move_to(place.sibling(f"/{commit}"))
+            place.write_json(DOCUMENT, document)
+            for name in before:
+                place.sibling(f"/{name}").delete()
+        else:
+            written.move_to(place)
     finally:
         if written.exists():
             written.delete()
@@ -133,7 +144,7 @@ def load_model(store: Store, *, storage_options: Mapping[str, Any] | None = None
             f"{place.url} holds a model of kind {kind!r}; wanted one of {sorted(KINDS)}"
         )
     try:
-        arrays = {name: np.asarray(place.array(name)[...]) for name in document["arrays"]}
+        arrays = {name: _read(place, f"{document['commit']}/{name}") for name in document["arrays"]}
         return getattr(importlib.import_module(KINDS[kind]), kind).from_saved(
             document["model"], arrays
         )
@@ -141,6 +152,13 @@ def load_model(store: Store, *, storage_options: Mapping[str, Any] | None = None
         raise DataError(
             f"{place.url} is damaged ({error}): fit and save the model again"
         ) from error
+
+
+def _read(place: Location, path: str) -> np.ndarray:
+    array = place.array(path)
+    if blocks.all_blocks(array) - blocks.existing_blocks(place, array):
+        raise DataError(f"a part of {path} is missing")
+    return np.asarray(array[...])
 
 
 def _chunks(values: np.ndarray) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from mksdask.bases import PrimitiveBasis
+from mksdask.ensemble.location import Location
 from mksdask.errors import DataError
 from mksdask.reduction import IncrementalPCA
 from mksdask.saved_models import load_model, save_model
@@ -70,12 +71,45 @@ def test_replacing(tmp_path):
     save_model(IncrementalPCA(n_components=1).fit(x), store, overwrite=True)
     assert load_model(store).n_components_ == 1
     assert [p.name for p in tmp_path.iterdir()] == ["m.zarr"]
+    assert sum(p.is_dir() for p in store.iterdir()) == 1
     other = tmp_path / "other"
     other.mkdir()
     (other / "data.txt").write_text("mine")
     with pytest.raises(ValueError, match="not a saved model"):
         save_model(IncrementalPCA(n_components=1).fit(x), other, overwrite=True)
     assert (other / "data.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("step", "call"), [("move_to", 1), ("write_json", 1), ("write_json", 2), ("delete", 1)]
+)
+def test_killed_while_replacing(tmp_path, monkeypatch, step, call):
+    """Whatever step was the last one, the old model is there or the new one, and can be replaced."""
+
+    class Killed(BaseException):
+        pass
+
+    x = np.random.default_rng(0).standard_normal((20, 4))
+    store = tmp_path / "m.zarr"
+    save_model(IncrementalPCA(n_components=2).fit(x), store)
+    calls = []
+    run = getattr(Location, step)
+
+    def last(*args):
+        run(*args)
+        calls.append(args)
+        if len(calls) == call:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Location, step, last)
+        with pytest.raises(Killed):
+            save_model(IncrementalPCA(n_components=1).fit(x), store, overwrite=True)
+    new = (step, call) in (("write_json", 2), ("delete", 1))
+    assert load_model(store).n_components_ == (1 if new else 2)
+    save_model(IncrementalPCA(n_components=3).fit(x), store, overwrite=True)
+    assert load_model(store).n_components_ == 3
+    assert sum(p.is_dir() for p in store.iterdir()) == 1
 
 
 def test_what_is_unknown_or_damaged_is_refused(tmp_path):
@@ -85,7 +119,7 @@ def test_what_is_unknown_or_damaged_is_refused(tmp_path):
     )
     document = json.loads((store / "model.json").read_text())
     for change, said in (
-        ({"version": 2}, "has version 2 of the format .* update mksdask"),
+        ({"version": 9}, "has version 9 of the format .* update mksdask"),
         ({"kind": "os.system"}, "kind 'os.system'; wanted one of"),
         ({"format": "other"}, "not a model"),
         ({"model": {}}, "damaged"),
@@ -98,10 +132,16 @@ def test_what_is_unknown_or_damaged_is_refused(tmp_path):
     with pytest.raises(DataError, match="JSON"):
         load_model(store)
     (store / "model.json").write_text(json.dumps(document))
-    (chunk,) = (store / "components" / "c").rglob("0/0")
-    chunk.write_bytes(chunk.read_bytes()[:-3] + b"abc")
+    (chunk,) = (store / document["commit"] / "components" / "c").rglob("0/0")
+    content = chunk.read_bytes()
+    chunk.write_bytes(content[:-3] + b"abc")
     with pytest.raises(DataError, match="damaged"):
         load_model(store)
+    chunk.unlink()
+    with pytest.raises(DataError, match=r"damaged \(a part of .*components is missing"):
+        load_model(store)
+    chunk.write_bytes(content)
+    assert load_model(store).n_components_ == 2
     with pytest.raises(FileNotFoundError, match="no model"):
         load_model(tmp_path / "none.zarr")
     with pytest.raises(TypeError, match="wanted one of"):
