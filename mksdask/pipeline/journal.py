@@ -27,8 +27,13 @@ class Journal:
         """Append one event; a line is written as a whole or not at all."""
         entry = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **about}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps(entry, default=str) + "\n")
+        line = json.dumps(entry, default=str).encode() + b"\n"
+        with self.path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a line that was cut does not spoil this one too
+                    line = b"\n" + line
+            file.write(line)
 
     def entries(self) -> list[dict[str, Any]]:
         """All events so far; a line that a full disk has cut is left out."""

@@ -17,6 +17,8 @@ import mksdask as mks
 from mksdask.cli import main
 from mksdask.pipeline import run as runner
 from mksdask.pipeline import run_pipeline
+from mksdask.pipeline.document import read_pipeline
+from mksdask.pipeline.journal import Journal
 from tests.pipeline.pipelines import CELLS, RESPONSE, SCORES, STAGES, STATISTICS, changed, write
 
 
@@ -32,6 +34,16 @@ def actions(path, **options):
 
 def log(folder):
     return [json.loads(line) for line in (folder / "p.log.jsonl").read_text().splitlines()]
+
+
+def test_a_cut_line_of_the_log_spoils_no_other(tmp_path):
+    journal = Journal(read_pipeline(write(tmp_path)))
+    journal.add("run")
+    with journal.path.open("a") as file:
+        file.write('{"event": "beg')
+    journal.add("failed")
+    journal.add("done")
+    assert [entry["event"] for entry in journal.entries()] == ["run", "failed", "done"]
 
 
 def test_same_as_the_commands(tmp_path, capsys):
@@ -244,13 +256,13 @@ def test_two_drivers_at_once_are_refused(tmp_path):
 KILLED = """
 import sys, time, dask
 from mksdask.pipeline import run_pipeline
-from mksdask.ensemble import blocks
+from mksdask.ensemble import fill
 
-write = blocks.BlockWriter.__call__
+write = fill.BlockWriter.__call__
 def slowly(self, *args, **kwargs):
     time.sleep(0.15)
     return write(self, *args, **kwargs)
-blocks.BlockWriter.__call__ = slowly
+fill.BlockWriter.__call__ = slowly
 with dask.config.set(scheduler="synchronous"):
     run_pipeline(sys.argv[1], say=None)
 """
