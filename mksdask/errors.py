@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+
+# A network, a file server or a busy machine that may be back in a moment. A full disk, a read-only
+# one and a missing file are not among them: trying again would give the same.
+PASSING = {
+    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EPIPE,
+    errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED, errno.ENETUNREACH, errno.EHOSTUNREACH,
+    errno.EMFILE, errno.ENFILE,
+}  # fmt: skip
+
 
 class DataError(ValueError):
     """The call was right, the data is not (a bad file, a label out of range, a broken chunk).
@@ -20,6 +30,17 @@ class ExtrapolationWarning(UserWarning):
 
 class RankDeficientWarning(UserWarning):
     """Samples leave some coefficients of a model open; they were chosen of minimum norm."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same call may work a moment later: the fault tells nothing about the data.
+
+    >>> is_passing(OSError(errno.EIO, "")), is_passing(OSError(errno.ENOSPC, "")), is_passing(ValueError())
+    (True, False, False)
+    """
+    if isinstance(error, TimeoutError | ConnectionError):
+        return True
+    return isinstance(error, OSError) and error.errno in PASSING
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> ImportError:

@@ -1,4 +1,4 @@
-"""Which blocks of an ensemble exist, and the kernel that writes or checks one of them.
+"""Which blocks of an ensemble there are, and which of them exist.
 
 A block is the write unit of an array (shard or chunk). It is always written whole, by one task, in
 one replacing step, so it exists exactly when it is complete.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,42 +16,8 @@ import zarr
 
 from mksdask.ensemble.layout import write_unit
 from mksdask.ensemble.location import Location
-from mksdask.ensemble.schema import LABELS
-from mksdask.errors import DataError
 
 Index = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class BlockWriter:
-    """Writes one block of one variable; ``first`` is the sample at which the new data begin.
-
-    Data that begin inside a stored block (after an append) are joined with the samples already in
-    it, so that the block is replaced whole and the old samples are in it before and after.
-    """
-
-    location: Location
-    name: str
-    first: int
-
-    def __call__(self, block: np.ndarray, index: Index) -> int:
-        if self.name in LABELS:
-            self._check_labels(block)
-        array = self.location.array(self.name, read_only=False)
-        target = region(array, index, self.first)
-        held = self.first - target[0].start
-        if held > 0:
-            old = array[(slice(target[0].start, self.first), *target[1:])]
-            block = np.concatenate([np.asarray(old), block])
-        array[target] = block
-        return 1
-
-    def _check_labels(self, block: np.ndarray) -> None:
-        if block.dtype.kind == "i" and block.size and block.min() < 0:
-            raise DataError(
-                f"variable {self.name!r} holds the negative label {int(block.min())}; wanted labels "
-                "from 0: remap them before storing"
-            )
 
 
 def region(array: zarr.Array[Any], index: Index, first: int = 0) -> tuple[slice, ...]:

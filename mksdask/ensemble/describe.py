@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +11,7 @@ from dask.utils import format_bytes
 
 from mksdask.ensemble import layout
 from mksdask.ensemble.location import Location
-from mksdask.ensemble.read import open_ensemble
-from mksdask.errors import IncompleteEnsembleWarning
+from mksdask.ensemble.read import open_unfinished
 
 
 def describe_ensemble(
@@ -32,12 +30,10 @@ def describe_ensemble(
     location = Location(store, storage_options)
     document = layout.root_document(location)
     ours = document["attributes"][layout.OURS]
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        ds = open_ensemble(store, storage_options=storage_options)
+    ds, unfinished = open_unfinished(location)
     state = "complete" if ours["unfinished"] is None else "INCOMPLETE"
     lines = [f"{location.url} (mksdask schema {ours['schema_version']}, {state})"]
-    lines += [f"  {w.message}" for w in caught if w.category is IncompleteEnsembleWarning]
+    lines += [f"  {message}" for message in unfinished]
     sizes = [f"{d} {n}" for d, n in ds.sizes.items() if d != "sample"]
     lines.append("  " + ", ".join([f"{ds.sizes.get('sample', 0)} samples", *sizes]))
     rows = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from mksdask.ensemble import blocks, layout, values
 from mksdask.ensemble.check import check_blocks
 from mksdask.ensemble.location import Location
 from mksdask.ensemble.prepare import block_names
-from mksdask.ensemble.schema import SAMPLE
+from mksdask.ensemble.schema import LABELS, SAMPLE
 from mksdask.errors import DataError
 from mksdask.lazy import is_lazy, visit
 
@@ -84,7 +85,7 @@ def fill(
     window = 1
     for name in todo:
         source = aligned(ds[name], layout.write_unit(location.array(name)), first)
-        written[name] = visit(source, blocks.BlockWriter(location, name, first))
+        written[name] = visit(source, BlockWriter(location, name, first))
         given = ds[name].data
         if is_lazy(given) and given.chunks != source.chunks:
             window = max(window, math.ceil(source.numblocks[0] / (WINDOW * watch.threads())))
@@ -102,6 +103,38 @@ def fill(
             if work:
                 watch.compute(*work, label="writing", progress=progress if window == 1 else False)
             shown.update(1)
+
+
+@dataclass(frozen=True)
+class BlockWriter:
+    """Writes one block of one variable; ``first`` is the sample at which the new data begin.
+
+    Data that begin inside a stored block (after an append) are joined with the samples already in
+    it, so that the block is replaced whole and the old samples are in it before and after.
+    """
+
+    location: Location
+    name: str
+    first: int
+
+    def __call__(self, block: np.ndarray, index: blocks.Index) -> int:
+        if self.name in LABELS:
+            self._check_labels(block)
+        array = self.location.array(self.name, read_only=False)
+        target = blocks.region(array, index, self.first)
+        held = self.first - target[0].start
+        if held > 0:
+            before = (slice(target[0].start, self.first), *target[1:])
+            block = np.concatenate([values.read_checked(self.location, array, before), block])
+        array[target] = block
+        return 1
+
+    def _check_labels(self, block: np.ndarray) -> None:
+        if block.dtype.kind == "i" and block.size and block.min() < 0:
+            raise DataError(
+                f"variable {self.name!r} holds the negative label {int(block.min())}; wanted labels "
+                "from 0: remap them before storing"
+            )
 
 
 def aligned(array: xr.DataArray, unit: tuple[int, ...], first: int) -> da.Array:

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ OUTGOING = ".outgoing"
 # Zarr's local store writes through a file of this ending and renames it: what is left of it was
 # never part of the data.
 PARTIAL = ".partial"
+# Seconds that a writer waits for a lock: who looks whether somebody writes holds it for a moment.
+PATIENCE = 0.2
 
 
 class Location:
@@ -79,11 +81,23 @@ class Location:
     def exists(self) -> bool:
         """Whether anything is stored here (an empty folder is nothing)."""
         self.fs.invalidate_cache()
-        if not self.fs.exists(self.path):
+        if not self.holds():
             return False
         return not self.fs.isdir(self.path) or any(
             not str(key).endswith(PARTIAL) for key in self.fs.ls(self.path, detail=False)
         )
+
+    def holds(self, key: str = "") -> bool:
+        """Whether there is something at ``key``; what cannot be told is an error.
+
+        fsspec's ``exists`` takes any error for absence, and then what is absent is written anew.
+        """
+        path = f"{self.path}/{key}" if key else self.path
+        try:
+            os.stat(path) if self.local else self.fs.info(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def read_json(self, key: str) -> dict[str, Any] | None:
         """Content of the small JSON file ``key``, or None where there is none."""
@@ -116,13 +130,23 @@ class Location:
 
     def keys(self, prefix: str) -> set[str]:
         """Every stored key below ``prefix``, relative to this place."""
-        self.fs.invalidate_cache()
-        try:
-            found = self.fs.find(f"{self.path}/{prefix}")
-        except FileNotFoundError:
-            return set()
-        root = self.path.rstrip("/") + "/"
+        start, root = f"{self.path}/{prefix}", self.path.rstrip("/") + "/"
+        found: Iterable[str]
+        if self.local:  # fsspec would leave out the folders that it fails to list
+            found = _files_below(start)
+        else:
+            self.fs.invalidate_cache()
+            try:
+                found = self.fs.find(start)
+            except FileNotFoundError:
+                return set()
         return {str(key)[len(root) :] for key in found if not str(key).endswith(PARTIAL)}
+
+    def folders(self) -> list[str]:
+        """Names of the folders in this place."""
+        self.fs.invalidate_cache()
+        entries = self.fs.ls(self.path, detail=True)
+        return [str(e["name"]).rpartition("/")[2] for e in entries if e["type"] == "directory"]
 
     def sweep(self) -> None:
         """Remove the temporary files that a killed writer left."""
@@ -144,7 +168,7 @@ class Location:
 
     def delete(self) -> None:
         """Delete all that is stored here."""
-        if self.fs.exists(self.path):
+        if self.holds():
             self.fs.rm(self.path, recursive=True)
 
     def replace_by_incoming(self) -> None:
@@ -160,8 +184,8 @@ class Location:
         """Who is writing here now, if anybody."""
         if not self.local or fcntl is None:
             self.fs.invalidate_cache()
-            key = self.path + LOCK
-            return self.fs.cat_file(key).decode(errors="replace") if self.fs.exists(key) else None
+            lock = self.sibling(LOCK)
+            return self.fs.cat_file(lock.path).decode(errors="replace") if lock.holds() else None
         try:
             handle = os.open(self.path + LOCK, os.O_RDWR)
         except OSError:
@@ -186,10 +210,11 @@ class Location:
             with self._flock():
                 yield
             return
-        key = self.path + LOCK
+        lock = self.sibling(LOCK)
+        key = lock.path
         mine = _signature().encode()
         self.fs.invalidate_cache()
-        if self.fs.exists(key) and not break_lock:
+        if lock.holds() and not break_lock:
             raise self._busy(self.writer() or "another process")
         try:
             self.fs.pipe_file(key, mine, mode="overwrite" if break_lock else "create")
@@ -201,13 +226,14 @@ class Location:
         try:
             yield
         finally:
-            if self.fs.exists(key) and self.fs.cat_file(key) == mine:
+            if lock.holds() and self.fs.cat_file(key) == mine:
                 self.fs.rm_file(key)
 
     @contextmanager
     def _flock(self) -> Iterator[None]:
         file = Path(self.path + LOCK)
         file.parent.mkdir(parents=True, exist_ok=True)
+        patience = time.monotonic() + PATIENCE
         while True:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
             try:
@@ -218,7 +244,10 @@ class Location:
             except BlockingIOError:
                 holder = os.read(handle, 200).decode(errors="replace") or "another process"
                 os.close(handle)
-                raise self._busy(holder) from None
+                if time.monotonic() > patience:
+                    raise self._busy(holder) from None
+                time.sleep(PATIENCE / 20)
+                continue
             except BaseException:
                 os.close(handle)
                 raise
@@ -236,6 +265,18 @@ class Location:
         if not self.local or fcntl is None:
             remedy = "wait for it, or if it was killed, call resume_ensemble(..., break_lock=True)"
         return DataError(f"{self.url} is being written by {holder}: {remedy}")
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _files_below(entry.path)
+        else:
+            yield entry.path
 
 
 def _signature() -> str:

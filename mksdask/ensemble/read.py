@@ -67,45 +67,47 @@ def open_ensemble(
     >>> ds.phase.shape, ds.phase.chunks is not None
     ((3, 4, 4), True)
     """
-    location = Location(store, storage_options)
+    ds, unfinished = open_unfinished(Location(store, storage_options))
+    for message in unfinished:
+        warnings.warn(message, IncompleteEnsembleWarning, stacklevel=2)
+    return ds
+
+
+def open_unfinished(location: Location) -> tuple[xr.Dataset, list[str]]:
+    """What can be read of an ensemble, and in words what of it is not there (yet)."""
     document = layout.root_document(location)
     ds = assemble(location, document)
+    said = []
     if location.sibling(INCOMING).exists():
-        _warn(
-            f"a replacement of {location.url} {_state(location)}: shown is the ensemble before it",
-            location,
+        said.append(
+            f"a replacement of {location.url} {_state(location)}: shown is the ensemble before it"
         )
     unfinished = document["attributes"][layout.OURS]["unfinished"]
-    if unfinished is None:
-        return ds
-    count = unfinished["count"]
-    if unfinished["kind"] == "append":
-        _warn(
-            f"an append of {count} samples to {location.url} {_state(location)}: the "
-            f"{unfinished['first']} samples before it are complete and shown",
-            location,
-        )
-        return ds
-    if SAMPLE not in ds.dims:
-        _warn(f"{location.url} {_state(location)} before any of its {count} samples", location)
-        return ds
-    missing = blocks.missing_samples(location, document["attributes"][layout.OURS]["blocks"])
-    _warn(
-        f"{location.url} is incomplete, it {_state(location)}: {int(missing.sum())} of "
-        f"{len(missing)} samples are missing (numbers {blocks.ranges(missing)}) and left out here",
-        location,
-    )
-    return ds.isel({SAMPLE: np.flatnonzero(~missing)})
+    if unfinished is not None:
+        count = unfinished["count"]
+        if unfinished["kind"] == "append":
+            said.append(
+                f"an append of {count} samples to {location.url} {_state(location)}: the "
+                f"{unfinished['first']} samples before it are complete and shown"
+            )
+        elif SAMPLE not in ds.dims:
+            said.append(f"{location.url} {_state(location)} before any of its {count} samples")
+        else:
+            names = document["attributes"][layout.OURS]["blocks"]
+            missing = blocks.missing_samples(location, names)
+            said.append(
+                f"{location.url} is incomplete, it {_state(location)}: {int(missing.sum())} of "
+                f"{len(missing)} samples are missing (numbers {blocks.ranges(missing)}) and left "
+                "out here"
+            )
+            ds = ds.isel({SAMPLE: np.flatnonzero(~missing)})
+    remedy = "" if location.writer() else REMEDY
+    return ds, [message + remedy for message in said]
 
 
 def _state(location: Location) -> str:
     holder = location.writer()
     return f"is being written by {holder}" if holder else "was interrupted"
-
-
-def _warn(message: str, location: Location) -> None:
-    remedy = "" if location.writer() else REMEDY
-    warnings.warn(message + remedy, IncompleteEnsembleWarning, stacklevel=3)
 
 
 def assemble(location: Location, document: Mapping[str, Any]) -> xr.Dataset:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mksdask import progress as watch
+from mksdask.cluster.machine import usable_cores
 from mksdask.ensemble import formats
 from mksdask.ensemble.files import SHOWN
 from mksdask.ensemble.formats import Info, Options
-from mksdask.errors import DataError
+from mksdask.errors import DataError, is_passing
 
 Faults = dict[str, str]
 _THREADS = 8
@@ -33,7 +33,7 @@ def try_all(
     read: Callable[[str], Any], paths: Sequence[str], progress: bool | None
 ) -> tuple[list[Any], Faults]:
     """Decode and convert every file once; what fails is a fault of that file."""
-    return _each(read, paths, "decoding", progress, threads=os.cpu_count() or 1)
+    return _each(read, paths, "decoding", progress, threads=usable_cores())
 
 
 def uniform(
@@ -90,17 +90,29 @@ def _each(
     def attempt(path: str) -> Any:
         try:
             return function(path)
-        except DataError as error:
+        except (DataError, OSError, MemoryError) as error:
             return error
 
     with ThreadPoolExecutor(threads) as pool, watch.bar(len(paths), label, progress) as bar:
-        for path, result in zip(paths, pool.map(attempt, paths), strict=True):
-            if isinstance(result, DataError):
-                faults[path] = str(result)
-                result = None
+        for result in pool.map(attempt, paths):
             results.append(result)
             bar.update(1)
+    for i, path in enumerate(paths):
+        if isinstance(results[i], Exception):
+            # Once more and alone: a machine out of memory or of open files fails on good files too.
+            results[i] = attempt(path)
+        if isinstance(results[i], Exception):
+            if is_passing(results[i]):
+                raise results[i]
+            faults[path] = _said(results[i])
+            results[i] = None
     return results, faults
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, DataError):
+        return str(error)
+    return f"cannot be read ({type(error).__name__}: {error})"
 
 
 def _reason(path: str, reason: str) -> str:

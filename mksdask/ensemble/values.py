@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import zarr
 from mksdask.ensemble import blocks
 from mksdask.ensemble.location import Location
 from mksdask.ensemble.schema import SAMPLE
-from mksdask.errors import DataError
+from mksdask.errors import DataError, is_passing
 
 
 def read_values(location: Location, name: str, selection: Any = ...) -> np.ndarray:
@@ -25,9 +24,11 @@ def open_array(location: Location, name: str) -> zarr.Array[Any]:
     """A stored array, or a ``DataError`` that says that its metadata are gone or broken."""
     try:
         return location.array(name)
-    except PermissionError:
+    except (PermissionError, MemoryError):
         raise
     except Exception as error:
+        if is_passing(error):
+            raise
         raise DataError(
             f"variable {name!r} of {location.url} has no readable metadata "
             f"({type(error).__name__}): restore {name}/zarr.json from a copy"
@@ -41,18 +42,18 @@ def read_checked(location: Location, array: zarr.Array[Any], selection: Any) -> 
     here it is an error.
     """
     for index in blocks.touched_blocks(array, selection):
-        if not location.fs.exists(f"{location.path}/{array.path}/{blocks.block_key(index)}"):
+        if not location.holds(f"{array.path}/{blocks.block_key(index)}"):
             raise DataError(
                 f"variable {array.path!r}{_samples_of(array, selection)} of {location.url} is missing: "
                 "restore it from a copy, or run resume_ensemble with the original dataset"
             )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", category=RuntimeWarning)
-            return np.asarray(array[selection])
-    except PermissionError:
+        return np.asarray(array[selection])
+    except (PermissionError, MemoryError):
         raise
     except Exception as error:  # decompressors raise what they like on flipped bytes
+        if is_passing(error):
+            raise
         raise DataError(
             f"variable {array.path!r}{_samples_of(array, selection)} of {location.url} is corrupt "
             f"(checksum or decompression failed: {type(error).__name__}): restore it from a copy, or "

@@ -1,9 +1,8 @@
-"""Which faults are tried again, and what the others mean."""
+"""What the faults of a cluster mean for a stage."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,29 +10,9 @@ from dask.utils import format_bytes
 
 from mksdask.cluster.faults import ClusterError
 from mksdask.ensemble.plan import plan_chunks
-from mksdask.errors import DataError
 from mksdask.pipeline.plan import StagePlan
 
-# A network or a file server that may be back in a moment. A full disk, a read-only one and a
-# missing file are not among them: trying again would give the same.
-PASSING = {
-    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EPIPE,
-    errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED, errno.ENETUNREACH, errno.EHOSTUNREACH,
-}  # fmt: skip
 CANCELLED = asyncio.CancelledError  # which distributed raises for work that it lost
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the same call may work a moment later.
-
-    >>> is_passing(OSError(errno.EIO, "")), is_passing(OSError(errno.ENOSPC, "")), is_passing(ValueError())
-    (True, False, False)
-    """
-    if isinstance(error, DataError | ClusterError):
-        return False
-    if isinstance(error, TimeoutError | ConnectionError):
-        return True
-    return isinstance(error, OSError) and error.errno in PASSING
 
 
 def explained(

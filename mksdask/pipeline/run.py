@@ -17,9 +17,10 @@ from dask.utils import format_bytes
 
 from mksdask.cluster import connect, read_settings
 from mksdask.cluster.settings import ClusterSettings
+from mksdask.errors import is_passing
 from mksdask.pipeline.commands import RESERVED, module_of
 from mksdask.pipeline.document import Pipeline, Stage, read_pipeline
-from mksdask.pipeline.faults import CANCELLED, explained, is_passing, worker_size
+from mksdask.pipeline.faults import CANCELLED, explained, worker_size
 from mksdask.pipeline.journal import Journal, surroundings
 from mksdask.pipeline.peak import forget_peaks, peaks
 from mksdask.pipeline.plan import StagePlan, describe_plan, plan_pipeline

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import sys
 import threading
 import warnings
 from collections.abc import Sequence
@@ -37,8 +38,9 @@ def solve_cell(
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         warnings.simplefilter("ignore", SyntaxWarning)
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # it greets while it is imported
-                importlib.import_module("sfepy.terms")
+            if "sfepy.terms" not in sys.modules:
+                with contextlib.redirect_stdout(io.StringIO()):  # it greets while it is imported
+                    importlib.import_module("sfepy.terms")
             from sfepy.base.base import output
         except ImportError:
             raise missing_extra("sfepy", "sfepy", 'engine="sfepy"') from None

@@ -185,7 +185,7 @@ real = runner._run_stage
 def killed(stage, *more):
     if stage.name == sys.argv[2]:
         from mksdask import saved_models
-        from mksdask.ensemble import blocks
+        from mksdask.ensemble import fill
         from mksdask.ensemble.location import Location
         def dies(*a, **k):
             os.kill(os.getpid(), 9)
@@ -194,12 +194,12 @@ def killed(stage, *more):
         elif stage.do == "report":
             pathlib.Path.replace = dies
         else:
-            write = blocks.BlockWriter.__call__
+            write = fill.BlockWriter.__call__
             done = []
             def second(self, *a, **k):
                 done.append(1)
                 return dies() if len(done) > 2 else write(self, *a, **k)
-            blocks.BlockWriter.__call__ = second
+            fill.BlockWriter.__call__ = second
     return real(stage, *more)
 runner._run_stage = killed
 with dask.config.set(scheduler="synchronous"):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mksdask.ensemble.formats.protocol import Info, Options, RawLayout, Region
-from mksdask.errors import DataError
+from mksdask.errors import DataError, is_passing
 
 __all__ = ["FORMATS", "Info", "Options", "RawLayout", "format_of", "module_of", "probe", "read"]
 
@@ -74,9 +74,11 @@ def probe(path: str, format: str | None = None, options: Options | None = None) 
     module = module_of(format_of(path, format))
     try:
         info: Info = module.probe(path, options or Options())
-    except ImportError:
+    except (ImportError, MemoryError):
         raise
     except Exception as error:  # decoders raise what they like on files that are not theirs
+        if is_passing(error):
+            raise
         raise DataError(f"{path} {_reason(error)}") from error
     if info.dtype.kind not in "biuf":
         raise DataError(f"{path} holds values of type {info.dtype}; wanted numbers")
@@ -97,9 +99,11 @@ def read(
     module = module_of(format_of(path, format))
     try:
         values: np.ndarray = module.read(path, options or Options(), region)
-    except ImportError:
+    except (ImportError, MemoryError):
         raise
     except Exception as error:
+        if is_passing(error):
+            raise
         raise DataError(
             f"{path} {_reason(error)}: repair it, or leave such files out with skip_bad=True "
             "(--skip-bad)"

@@ -9,6 +9,7 @@ import numpy as np
 from mksdask.ensemble import formats
 from mksdask.ensemble.formats.protocol import Info, Options, Region
 from mksdask.ensemble.natural import natural_key
+from mksdask.errors import is_passing
 
 SLICES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -23,6 +24,8 @@ def probe(path: str, options: Options) -> Info:
         try:
             info = formats.module_of(formats.format_of(image)).probe(image, options)
         except Exception as error:
+            if isinstance(error, MemoryError) or is_passing(error):
+                raise
             raise ValueError(f"slice {os.path.basename(image)} {error}") from error
         first = first or info
         if len(info.shape) != 2 or (info.shape, info.dtype) != (first.shape, first.dtype):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import zlib
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,17 @@ from mksdask.ensemble.formats.protocol import (
 )
 from mksdask.errors import missing_extra
 
+# The reader of NRRD keeps its errors in globals: two damaged files at once crash the process.
+_ONE_AT_A_TIME = threading.Lock()
+
 
 def probe(path: str, options: Options) -> Info:
     """Shape, type and spacing from the header."""
     sitk = _sitk()
-    reader = _reader(sitk, path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(path)
+    with _ONE_AT_A_TIME:
+        reader.ReadImageInformation()
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
     # An image of one voxel knows its NumPy type without decoding the file.
     kind = reader.GetPixelID()
@@ -43,7 +51,13 @@ def probe(path: str, options: Options) -> Info:
 def read(path: str, options: Options, region: Region = None) -> np.ndarray:
     """The values."""
     sitk = _sitk()
-    return whole(region, sitk.GetArrayFromImage(_reader(sitk, path, information=False).Execute()))
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(path)
+    if path.lower().endswith(".mha"):
+        _check_stream(path)
+    with _ONE_AT_A_TIME:
+        image = reader.Execute()
+    return whole(region, sitk.GetArrayFromImage(image))
 
 
 def write(path: str, exported: Exported) -> None:
@@ -63,24 +77,39 @@ def write(path: str, exported: Exported) -> None:
 
 def _check_size(path: str, nbytes: int) -> None:
     """Raise if an ``.mha`` is shorter than it says; ITK would print to the terminal as well."""
+    start, compressed = _local_data(path)
+    if start:
+        require_bytes(path, start + (nbytes if compressed is None else compressed))
+
+
+def _check_stream(path: str) -> None:
+    """Raise if compressed data in an ``.mha`` are damaged; ITK would give what it has and go on."""
+    start, compressed = _local_data(path)
+    if not start or compressed is None:
+        return
+    stream = zlib.decompressobj()
+    with open(path, "rb") as file:
+        file.seek(start)
+        while not stream.eof:
+            some = stream.unconsumed_tail or file.read(1 << 20)
+            if not some:
+                raise ValueError("its compressed data end too early")
+            stream.decompress(some, 1 << 24)
+
+
+def _local_data(path: str) -> tuple[int, int | None]:
+    """Where the data of an ``.mha`` begin, 0 if they are in another file, and their length if
+    compressed."""
     with open(path, "rb") as file:
         header = file.read(1 << 16)
     head, mark, _ = header.partition(b"ElementDataFile = LOCAL")
     if not mark:
-        return
+        return 0, None
     lines = [line.partition(b"=") for line in head.splitlines()]
     fields = {key.strip(): value.strip() for key, _, value in lines}
-    if fields.get(b"CompressedData", b"").lower() == b"true":
-        nbytes = int(fields.get(b"CompressedDataSize", 0))
-    require_bytes(path, header.index(b"\n", len(head) + len(mark)) + 1 + nbytes)
-
-
-def _reader(sitk: Any, path: str, information: bool = True) -> Any:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(path)
-    if information:
-        reader.ReadImageInformation()
-    return reader
+    compressed = fields.get(b"CompressedData", b"").lower() == b"true"
+    length = int(fields.get(b"CompressedDataSize", 0)) if compressed else None
+    return header.index(b"\n", len(head) + len(mark)) + 1, length
 
 
 def _sitk() -> Any:

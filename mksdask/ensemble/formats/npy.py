@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import threading
 import zipfile
 from typing import Any, BinaryIO
@@ -49,9 +51,22 @@ def write(path: str, exported: Exported) -> None:
 
     data = exported.only(".npy")
     target = np.lib.format.open_memmap(path, mode="w+", dtype=data.dtype, shape=data.shape)
+    _reserve(path)
     stored = da.store(da.asarray(data.data), target, lock=False, compute=False)
     progress.compute(stored, label="export")
     target.flush()
+
+
+def _reserve(path: str) -> None:
+    """Take the space of a sparse file, so that a full disk is an error and not the process's end."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with open(path, "r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not on this file system
+                raise
 
 
 def _header(file: BinaryIO | Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -61,8 +76,13 @@ def _header(file: BinaryIO | Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
         if version == (1, 0)
         else np.lib.format.read_array_header_2_0
     )
+    start = file.tell()
     with _PARSING:
-        shape, fortran, dtype = reader(file)
+        try:
+            shape, fortran, dtype = reader(file)
+        except SystemError:  # some other code was parsing at that moment
+            file.seek(start)
+            shape, fortran, dtype = reader(file)
     if dtype.hasobject:
         raise ValueError("holds pickled Python objects, which are not loaded: save plain numbers")
     return shape, fortran, dtype
