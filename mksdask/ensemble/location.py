@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +33,8 @@ OUTGOING = ".outgoing"
 PARTIAL = ".partial"
 # Seconds that a writer waits for a lock: who looks whether somebody writes holds it for a moment.
 PATIENCE = 0.2
+# Threads of this process ask for locks one after the other.
+_ASKING = threading.Lock()
 
 
 class Location:
@@ -214,12 +217,13 @@ class Location:
         key = lock.path
         mine = _signature().encode()
         self.fs.invalidate_cache()
-        if lock.holds() and not break_lock:
-            raise self._busy(self.writer() or "another process")
-        try:
-            self.fs.pipe_file(key, mine, mode="overwrite" if break_lock else "create")
-        except FileExistsError:
-            raise self._busy(self.writer() or "another process") from None
+        with _ASKING:  # fsspec's own memory looks first and creates then
+            if lock.holds() and not break_lock:
+                raise self._busy(self.writer() or "another process")
+            try:
+                self.fs.pipe_file(key, mine, mode="overwrite" if break_lock else "create")
+            except FileExistsError:
+                raise self._busy(self.writer() or "another process") from None
         # Where the file system cannot create exclusively, the last of two writers wins: look again.
         if self.fs.cat_file(key) != mine:
             raise self._busy(self.writer() or "another process")

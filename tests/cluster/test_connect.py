@@ -170,8 +170,8 @@ def test_too_few_workers_are_said(tmp_path):
 
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
-        pytest.raises(ClusterError, match=r"0 of 1 workers came within 0\.5 s: start some"),
-        connect(cluster.scheduler_address, timeout=0.5),
+        pytest.raises(ClusterError, match=r"0 of 1 workers came within 3 s: start some"),
+        connect(cluster.scheduler_address, timeout=3),
     ):
         pass
 

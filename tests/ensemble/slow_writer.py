@@ -1,5 +1,9 @@
-"""A writer to be killed: ``python -m tests.ensemble.slow_writer create|overwrite|append STORE SECONDS``."""
+"""A writer to be killed: ``python -m tests.ensemble.slow_writer create|overwrite|append STORE SECONDS``.
 
+It never ends by itself: the last of its blocks take an hour.
+"""
+
+import itertools
 import sys
 import time
 
@@ -11,17 +15,23 @@ import xarray as xr
 import mksdask as mks
 
 SHAPE = (13, 11)
+CALLS = itertools.count()
+
+
+def _wait(delay):
+    if delay:
+        time.sleep(delay if next(CALLS) < 22 else 3600)
 
 
 def _labels(numbers, delay):
-    time.sleep(delay)
+    _wait(delay)
     return np.stack([np.random.default_rng(int(i)).integers(0, 3, SHAPE) for i in numbers]).astype(
         "uint8"
     )
 
 
 def _field(numbers, delay):
-    time.sleep(delay)
+    _wait(delay)
     return np.stack([np.random.default_rng([int(i), 1]).normal(size=SHAPE) for i in numbers])
 
 

@@ -4,7 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
@@ -26,6 +26,7 @@ def cells(n=60, seed=0, shape=(7, 7, 7)):
     return mks.generate.multiphase(n, shape, grains, np.stack([1 - v, v], 1), seed=seed).values
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=5))
 def test_log_round_trip(values):
     y = np.array(values)[:, None]
@@ -34,6 +35,7 @@ def test_log_round_trip(values):
     np.testing.assert_allclose(target.inverse_transform(target.transform(y)), y)
 
 
+@settings(deadline=None)
 @given(
     lower=st.floats(0.1, 10),
     ratio=st.floats(1.01, 100),

@@ -4,6 +4,8 @@ from itertools import product
 
 import numpy as np
 
+from mksdask.statistics.combine import LEAST_OVERLAP
+
 
 def lags_of(size, periodic, cutoff):
     lags = range(-cutoff, cutoff + 1)
@@ -31,7 +33,7 @@ def direct(m, pairs, periodic, cutoff, weight=None):
         s = tuple(axis[inside] for axis in here)
         t = tuple(axis[inside] for axis in there)
         n_pairs = np.sum(weight[s] * weight[t])
-        if n_pairs > 0.4999:
+        if n_pairs >= LEAST_OVERLAP:
             for p, (h, k) in enumerate(pairs):
                 products = weight[s] * m[(h, *s)].conj() * weight[t] * m[(k, *t)]
                 out[(p, *index)] = products.sum() / n_pairs

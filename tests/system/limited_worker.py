@@ -14,7 +14,7 @@ def limited_worker(limit):
 
     A bare worker with the package imported takes 290 MiB of it.
     """
-    no_spilling = {f"distributed.worker.memory.{k}": False for k in ("target", "spill")}
+    no_spilling = {f"distributed.worker.memory.{k}": False for k in ("target", "spill", "pause")}
     with (
         dask.config.set(no_spilling),
         LocalCluster(

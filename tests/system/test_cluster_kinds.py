@@ -89,16 +89,17 @@ def test_what_slurm_refuses_is_said(tmp_path, monkeypatch):
 
 
 def test_ssh(tmp_path):
+    before = set(Path("/tmp").glob("mksdask-*"))
     with ssh_server(tmp_path) as spec:
         with connect(spec, n_workers=2, memory="900 MiB", wait_for=2, dashboard=False) as client:
             check_protection(client)
-            (folder,) = set(Path("/tmp").glob("mksdask-*"))
+            (folder,) = set(Path("/tmp").glob("mksdask-*")) - before
             assert {oct(p.stat().st_mode)[-3:] for p in (folder, *folder.iterdir())} == {
                 "700",
                 "600",
             }
             check_numbers()
-        assert not list(Path("/tmp").glob("mksdask-*"))
+        assert not folder.exists()
         with (
             pytest.raises(ClusterError, match="cannot use localhost by SSH"),
             connect(spec, identity=str(tmp_path / "host")),

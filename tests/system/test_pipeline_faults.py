@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -200,9 +201,14 @@ def test_the_store_becomes_read_only(tmp_path, interfere, wanted):
 
     def protect():
         # Seen through another mount, which is read-only, as after a fault of a file server.
-        for options in (["--bind", store, store], ["-o", "remount,ro,bind", store]):
-            subprocess.run(["mount", *options], check=True)
-            mounted.append(store)
+        subprocess.run(["mount", "--bind", store, store], check=True)
+        mounted.append(store)
+        remount = ["mount", "-o", "remount,ro,bind", store]
+        for _ in range(2000):  # busy as long as a file is open for writing
+            if not subprocess.run(remount, capture_output=True).returncode:
+                return
+            time.sleep(0.002)
+        raise AssertionError("the store could not be mounted read-only")
 
     interfere("response", protect)
     path = write(tmp_path, STAGES)
@@ -211,7 +217,7 @@ def test_the_store_becomes_read_only(tmp_path, interfere, wanted):
             run_pipeline(path, say=None)
     finally:
         if mounted:
-            subprocess.run(["umount", store], check=True)
+            subprocess.run(["umount", "--lazy", store], check=True)
     run_pipeline(path, LOCAL, say=None)
     check(tmp_path, wanted)
 
