@@ -38,9 +38,10 @@ def solve_cell(
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         warnings.simplefilter("ignore", SyntaxWarning)
         try:
-            if "sfepy.terms" not in sys.modules:
-                with contextlib.redirect_stdout(io.StringIO()):  # it greets while it is imported
-                    importlib.import_module("sfepy.terms")
+            if "sfepy.discrete" not in sys.modules:
+                # It greets while it is imported; and 2026.1 cannot be imported by its terms first.
+                with contextlib.redirect_stdout(io.StringIO()):
+                    importlib.import_module("sfepy.discrete")
             from sfepy.base.base import output
         except ImportError:
             raise missing_extra("sfepy", "sfepy", 'engine="sfepy"') from None

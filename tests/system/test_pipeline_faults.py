@@ -133,6 +133,20 @@ def test_a_worker_is_killed_while_it_learns(tmp_path, interfere, learnt, stage):
     assert "R^2 of 10 samples kept out" in (tmp_path / "report.html").read_text()
 
 
+def test_a_worker_is_killed_while_it_ingests(tmp_path, interfere):
+    scans = np.random.default_rng(0).integers(0, 2, (100, 24, 24, 24)).astype("uint8")
+    for i, scan in enumerate(scans):
+        np.save(tmp_path / f"scan{i}.npy", scan)
+    interfere("cells", lambda: os.kill(worker_pids()[0], signal.SIGKILL))
+    # Blocks of one sample.
+    ingest = {"pattern": "scan*.npy", "memory": "1 MiB"}
+    stage = {"name": "cells", "do": "ingest", "with": ingest}
+    run_pipeline(write(tmp_path, [stage]), LOCAL, say=None)
+    got = mks.open_ensemble(tmp_path / "cells.zarr")
+    np.testing.assert_array_equal(got.phase, scans)
+    assert mks.validate_ensemble(tmp_path / "cells.zarr") == []
+
+
 def test_all_workers_are_killed(tmp_path, interfere, wanted):
     def kill_all():
         for pid in worker_pids():
