@@ -73,10 +73,12 @@ def save_model(
         raise TypeError(f"model is a {type(model).__name__}; wanted one of {sorted(KINDS)}")
     facts, arrays = model.to_saved()
     place = Location(store, storage_options)
+    before = None
     if place.exists():
         if not overwrite:
             raise FileExistsError(f"{place.url} exists: give another path, or overwrite=True")
-        if place.read_json(DOCUMENT) is None:
+        before = place.read_json(DOCUMENT)
+        if before is None or "commit" not in before:
             raise ValueError(
                 f"{place.url} is not a saved model and is not replaced: give another path"
             )
@@ -101,14 +103,13 @@ def save_model(
         # Tells this model from any other that is stored at the same place, before or after.
         document |= {"commit": commit, "arrays": sorted(arrays)}
         written.write_json(DOCUMENT, document)
-        if place.exists():
-            before = set(place.folders())
+        if before is None:
+            written.move_to(place)
+        else:
             written.sibling(f"/{commit}").move_to(place.sibling(f"/{commit}"))
             place.write_json(DOCUMENT, document)
-            for name in before:
-                place.sibling(f"/{name}").delete()
-        else:
-            written.move_to(place)
+            # Only this: another folder may be of somebody who replaces the model at this moment.
+            place.sibling(f"/{before['commit']}").delete()
     finally:
         if written.exists():
             written.delete()
@@ -129,6 +130,24 @@ def load_model(store: Store, *, storage_options: Mapping[str, Any] | None = None
     place = Location(store, storage_options)
     if not place.exists():
         raise FileNotFoundError(f"no model at {place.url}: check the path")
+    while True:
+        document = _checked(place)
+        try:
+            path = document["commit"]
+            arrays = {name: _read(place, f"{path}/{name}") for name in document["arrays"]}
+            kind = document["kind"]
+            found = getattr(importlib.import_module(KINDS[kind]), kind)
+            return found.from_saved(document["model"], arrays)
+        except (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError) as error:
+            if _checked(place) != document:
+                continue  # it has been replaced meanwhile
+            raise DataError(
+                f"{place.url} is damaged ({error}): fit and save the model again"
+            ) from error
+
+
+def _checked(place: Location) -> dict[str, Any]:
+    """The document of a model that this program can read."""
     document = place.read_json(DOCUMENT)
     if document is None or document.get("format") != FORMAT:
         raise DataError(f"{place.url} is not a model written by save_model")
@@ -143,15 +162,7 @@ def load_model(store: Store, *, storage_options: Mapping[str, Any] | None = None
         raise DataError(
             f"{place.url} holds a model of kind {kind!r}; wanted one of {sorted(KINDS)}"
         )
-    try:
-        arrays = {name: _read(place, f"{document['commit']}/{name}") for name in document["arrays"]}
-        return getattr(importlib.import_module(KINDS[kind]), kind).from_saved(
-            document["model"], arrays
-        )
-    except (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise DataError(
-            f"{place.url} is damaged ({error}): fit and save the model again"
-        ) from error
+    return document
 
 
 def _read(place: Location, path: str) -> np.ndarray:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import dask.array as da
@@ -82,17 +80,19 @@ def fill(
     for one another stay few however long the ensemble is, these are written window by window.
     """
     written = {}
-    window = 1
+    joined = False
     for name in todo:
         source = aligned(ds[name], layout.write_unit(location.array(name)), first)
         written[name] = visit(source, BlockWriter(location, name, first))
         given = ds[name].data
-        if is_lazy(given) and given.chunks != source.chunks:
-            window = max(window, math.ceil(source.numblocks[0] / (WINDOW * watch.threads())))
+        joined = joined or (is_lazy(given) and given.chunks != source.chunks)
     length = max(v.numblocks[0] for v in written.values())
-    edges = [length * i // window for i in range(window + 1)]
-    with watch.bar(window, "writing", False if window == 1 else progress) as shown:
-        for start, stop in pairwise(edges):
+    stop = 0
+    with watch.bar(length, "writing", progress if joined else False) as shown:
+        while stop < length:
+            start, stop = stop, length
+            if joined:
+                stop = min(length, start + WINDOW * watch.threads())  # workers may come and go
             work: list[Any] = []
             for name, indices in todo.items():
                 if indices is None:
@@ -101,8 +101,8 @@ def fill(
                     delayed = written[name].to_delayed()
                     work += [delayed[index] for index in indices if start <= index[0] < stop]
             if work:
-                watch.compute(*work, label="writing", progress=progress if window == 1 else False)
-            shown.update(1)
+                watch.compute(*work, label="writing", progress=False if joined else progress)
+            shown.update(stop - start)
 
 
 @dataclass(frozen=True)
@@ -221,11 +221,13 @@ def check_same_data(
 
 def _same_values(block: np.ndarray, stored: np.ndarray) -> bool:
     """Within rounding where they are numbers; sample by sample, so that no copy is a block long."""
-    if stored.dtype.kind not in "fc":
+    if stored.dtype.kind not in "fc" or block.shape != stored.shape:
         return np.array_equal(block, stored)
+    if stored.ndim < 2:
+        block, stored = block[None], stored[None]
     rtol = 1e-4 if stored.dtype.itemsize in (2, 4) else 1e-8
     scale = max((float(np.nanmax(np.abs(s), initial=0.0)) for s in stored), default=0.0)
-    return block.shape == stored.shape and all(
+    return all(
         np.allclose(b, s, rtol=rtol, atol=rtol * scale, equal_nan=True)
         for b, s in zip(block, stored, strict=True)
     )

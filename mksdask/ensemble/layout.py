@@ -15,7 +15,7 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
-from mksdask.ensemble.location import INCOMING, Location
+from mksdask.ensemble.location import Location
 from mksdask.ensemble.plan import inner_chunks
 from mksdask.ensemble.schema import SCHEMA_VERSION, plain_attrs
 from mksdask.errors import DataError
@@ -101,7 +101,7 @@ def root_document(location: Location) -> dict[str, Any]:
     if document is None:
         if not location.exists():
             hint = ""
-            if location.sibling(INCOMING).exists():
+            if location.has_incoming():
                 hint = (
                     ": its replacement was interrupted at the last step, which resume_ensemble does"
                 )

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,13 @@ class Location:
             return False
         return True
 
+    def has_incoming(self) -> bool:
+        """Whether a replacement lies beside; who may not look there may still read what is here."""
+        try:
+            return self.sibling(INCOMING).exists()
+        except PermissionError:
+            return False
+
     def read_json(self, key: str) -> dict[str, Any] | None:
         """Content of the small JSON file ``key``, or None where there is none."""
         try:
@@ -145,12 +152,6 @@ class Location:
                 return set()
         return {str(key)[len(root) :] for key in found if not str(key).endswith(PARTIAL)}
 
-    def folders(self) -> list[str]:
-        """Names of the folders in this place."""
-        self.fs.invalidate_cache()
-        entries = self.fs.ls(self.path, detail=True)
-        return [str(e["name"]).rpartition("/")[2] for e in entries if e["type"] == "directory"]
-
     def sweep(self) -> None:
         """Remove the temporary files that a killed writer left."""
         if self.local:
@@ -171,8 +172,9 @@ class Location:
 
     def delete(self) -> None:
         """Delete all that is stored here."""
-        if self.holds():
-            self.fs.rm(self.path, recursive=True)
+        while self.holds():
+            with suppress(FileNotFoundError):  # somebody else deletes it too
+                self.fs.rm(self.path, recursive=True)
 
     def replace_by_incoming(self) -> None:
         """Let the complete replacement take this place; the old ensemble goes last."""
@@ -187,8 +189,10 @@ class Location:
         """Who is writing here now, if anybody."""
         if not self.local or fcntl is None:
             self.fs.invalidate_cache()
-            lock = self.sibling(LOCK)
-            return self.fs.cat_file(lock.path).decode(errors="replace") if lock.holds() else None
+            try:
+                return self.fs.cat_file(self.path + LOCK).decode(errors="replace")
+            except FileNotFoundError:
+                return None
         try:
             handle = os.open(self.path + LOCK, os.O_RDWR)
         except OSError:

@@ -13,7 +13,7 @@ import xarray as xr
 from dask.base import tokenize
 
 from mksdask.ensemble import blocks, layout, values
-from mksdask.ensemble.location import INCOMING, Location
+from mksdask.ensemble.location import Location
 from mksdask.ensemble.schema import SAMPLE, shared_attrs
 from mksdask.errors import DataError, IncompleteEnsembleWarning
 
@@ -78,7 +78,7 @@ def open_unfinished(location: Location) -> tuple[xr.Dataset, list[str]]:
     document = layout.root_document(location)
     ds = assemble(location, document)
     said = []
-    if location.sibling(INCOMING).exists():
+    if location.has_incoming():
         said.append(
             f"a replacement of {location.url} {_state(location)}: shown is the ensemble before it"
         )
@@ -101,7 +101,7 @@ def open_unfinished(location: Location) -> tuple[xr.Dataset, list[str]]:
                 "out here"
             )
             ds = ds.isel({SAMPLE: np.flatnonzero(~missing)})
-    remedy = "" if location.writer() else REMEDY
+    remedy = REMEDY if said and not location.writer() else ""
     return ds, [message + remedy for message in said]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from mksdask.errors import DataError, is_passing
 
 Faults = dict[str, str]
 _THREADS = 8
+# What stays after a second try is as likely a broken sector, or a file that is still written.
+OF_A_FILE = {errno.EIO, errno.EAGAIN}
 
 
 def probe_all(
@@ -97,22 +100,25 @@ def _each(
         for result in pool.map(attempt, paths):
             results.append(result)
             bar.update(1)
+    again = [i for i, result in enumerate(results) if _may_be_good(result)]
+    if again:
+        # Once more and alone: a machine out of memory or of open files fails on good files too.
+        for i in watch.watched(again, f"{label} again", progress):
+            results[i] = attempt(paths[i])
+            if is_passing(results[i]) and results[i].errno not in OF_A_FILE:
+                raise results[i]
     for i, path in enumerate(paths):
         if isinstance(results[i], Exception):
-            # Once more and alone: a machine out of memory or of open files fails on good files too.
-            results[i] = attempt(path)
-        if isinstance(results[i], Exception):
-            if is_passing(results[i]):
-                raise results[i]
-            faults[path] = _said(results[i])
+            faults[path] = str(results[i])
             results[i] = None
     return results, faults
 
 
-def _said(error: Exception) -> str:
-    if isinstance(error, DataError):
-        return str(error)
-    return f"cannot be read ({type(error).__name__}: {error})"
+def _may_be_good(result: Any) -> bool:
+    """Whether the file of an error may be a good one; our own readers know a bad one."""
+    if isinstance(result, DataError):
+        return not isinstance(result.__cause__, ValueError | KeyError | None)
+    return isinstance(result, Exception)
 
 
 def _reason(path: str, reason: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import subprocess
 import sys
@@ -108,15 +109,33 @@ def test_faults_that_stay(scans, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         gone = OSError(errno.ESTALE, "Stale file handle")
         patched.setattr(npy, "read", failing(npy.read, gone, 99, "s3.npy"))
-        with pytest.raises(OSError, match="Stale"):
+        with pytest.raises(OSError, match=r"s3\.npy cannot be read now \(.*Stale.*try again"):
             ingest(scans, tmp_path / "o.zarr", variable="field", skip_bad=True)
     assert not (tmp_path / "o.zarr").exists()
-    large = MemoryError("Unable to allocate 3 EiB")
-    monkeypatch.setattr(npy, "read", failing(npy.read, large, 99, "s3.npy"))
-    ds = ingest(scans, tmp_path / "o.zarr", variable="field", skip_bad=True)
-    (skipped,) = ds.attrs["provenance"]["skipped"]
-    assert skipped["file"].endswith("s3.npy")
-    assert "Unable to allocate" in skipped["reason"]
+    for fault in (MemoryError("Unable to allocate 3 EiB"), OSError(errno.EIO, "a bad sector")):
+        with monkeypatch.context() as patched:
+            patched.setattr(npy, "read", failing(npy.read, fault, 99, "s3.npy"))
+            with pytest.raises(type(fault), match=r"s3\.npy"):
+                formats.read(str(scans / "s3.npy"))
+            store = tmp_path / type(fault).__name__
+            ds = ingest(scans, store, variable="field", skip_bad=True)
+        (skipped,) = ds.attrs["provenance"]["skipped"]
+        assert skipped["file"].endswith("s3.npy")
+        assert str(fault.args[-1]) in skipped["reason"]
+
+
+def test_numbers_of_samples_are_compared_within_rounding(tmp_path):
+    """Also where they are one a sample, and the first is not a number."""
+    age = np.array([np.nan, 1.0, 2.0, 3.0])
+
+    def dataset(age):
+        lazy = xr.DataArray(age, dims="sample").chunk(sample=2)
+        return cells(1, 4).chunk(sample=2).assign(age=lazy)
+
+    mks.create_ensemble(tmp_path / "e.zarr", dataset(age))
+    mks.resume_ensemble(tmp_path / "e.zarr", dataset(age * (1 + 1e-13)))
+    with pytest.raises(DataError, match="'age' of the dataset differs"):
+        mks.resume_ensemble(tmp_path / "e.zarr", dataset(age + 1))
 
 
 def test_a_header_while_other_code_is_parsing(tmp_path, monkeypatch):
@@ -207,6 +226,18 @@ def test_a_damaged_compressed_mha_is_refused(tmp_path):
     path.write_bytes(raw[:-800] + bytes(800))
     with pytest.raises(DataError, match=r"a\.mha"):
         formats.read(str(path))
+
+
+def test_a_gzipped_mha_is_read(tmp_path):
+    pytest.importorskip("SimpleITK")
+    noise = np.random.default_rng(0).integers(0, 255, (16, 16, 16)).astype("uint8")
+    packed = gzip.compress(noise.tobytes())
+    (tmp_path / "a.mha").write_bytes(
+        b"ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\n"
+        b"CompressedData = True\nCompressedDataSize = %d\nDimSize = 16 16 16\n"
+        b"ElementType = MET_UCHAR\nElementDataFile = LOCAL\n" % len(packed) + packed
+    )
+    assert np.array_equal(formats.read(str(tmp_path / "a.mha")), noise)
 
 
 def test_an_export_to_a_full_disk_is_an_error(tmp_path):

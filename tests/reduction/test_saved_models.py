@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -109,7 +110,24 @@ def test_killed_while_replacing(tmp_path, monkeypatch, step, call):
     assert load_model(store).n_components_ == (1 if new else 2)
     save_model(IncrementalPCA(n_components=3).fit(x), store, overwrite=True)
     assert load_model(store).n_components_ == 3
-    assert sum(p.is_dir() for p in store.iterdir()) == 1
+
+
+def test_replaced_by_two_and_read_at_once(tmp_path):
+    """The one that is last remains, and a reader sees one of them whole."""
+    x = np.random.default_rng(0).standard_normal((20, 4))
+    models = [IncrementalPCA(n_components=n).fit(x) for n in (1, 2)]
+    store = tmp_path / "m.zarr"
+    save_model(models[0], store)
+    with ThreadPoolExecutor(3) as pool:
+        writers = [
+            pool.submit(lambda m: [save_model(m, store, overwrite=True) for _ in range(10)], m)
+            for m in models
+        ]
+        while not all(w.done() for w in writers):
+            assert load_model(store).n_components_ in (1, 2)
+        for writer in writers:
+            writer.result()
+    assert load_model(store).n_components_ in (1, 2)
 
 
 def test_what_is_unknown_or_damaged_is_refused(tmp_path):

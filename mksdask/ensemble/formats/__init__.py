@@ -74,12 +74,10 @@ def probe(path: str, format: str | None = None, options: Options | None = None) 
     module = module_of(format_of(path, format))
     try:
         info: Info = module.probe(path, options or Options())
-    except (ImportError, MemoryError):
+    except ImportError:
         raise
     except Exception as error:  # decoders raise what they like on files that are not theirs
-        if is_passing(error):
-            raise
-        raise DataError(f"{path} {_reason(error)}") from error
+        raise _fault(path, error) from error
     if info.dtype.kind not in "biuf":
         raise DataError(f"{path} holds values of type {info.dtype}; wanted numbers")
     return info
@@ -99,16 +97,23 @@ def read(
     module = module_of(format_of(path, format))
     try:
         values: np.ndarray = module.read(path, options or Options(), region)
-    except (ImportError, MemoryError):
+    except ImportError:
         raise
     except Exception as error:
-        if is_passing(error):
-            raise
-        raise DataError(
-            f"{path} {_reason(error)}: repair it, or leave such files out with skip_bad=True "
-            "(--skip-bad)"
-        ) from error
+        remedy = ": repair it, or leave such files out with skip_bad=True (--skip-bad)"
+        raise _fault(path, error, remedy) from error
     return values
+
+
+def _fault(path: str, error: Exception, remedy: str = "") -> Exception:
+    """What to raise, naming the file: it is bad, or it cannot be had at the moment."""
+    if isinstance(error, MemoryError):
+        return MemoryError(f"{path}: {error or 'not enough memory to read it'}")
+    if is_passing(error):
+        said = f"{path} cannot be read now ({error}): try again"
+        number = getattr(error, "errno", None)
+        return type(error)(said) if number is None else OSError(number, said)
+    return DataError(f"{path} {_reason(error)}{remedy}")
 
 
 def _reason(error: Exception) -> str:

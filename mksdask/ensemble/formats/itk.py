@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import zlib
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,16 @@ from mksdask.errors import missing_extra
 _ONE_AT_A_TIME = threading.Lock()
 
 
+def _guard(path: str) -> AbstractContextManager[Any]:
+    return _ONE_AT_A_TIME if path.lower().endswith(".nrrd") else nullcontext()
+
+
 def probe(path: str, options: Options) -> Info:
     """Shape, type and spacing from the header."""
     sitk = _sitk()
     reader = sitk.ImageFileReader()
     reader.SetFileName(path)
-    with _ONE_AT_A_TIME:
+    with _guard(path):
         reader.ReadImageInformation()
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
     # An image of one voxel knows its NumPy type without decoding the file.
@@ -55,7 +60,7 @@ def read(path: str, options: Options, region: Region = None) -> np.ndarray:
     reader.SetFileName(path)
     if path.lower().endswith(".mha"):
         _check_stream(path)
-    with _ONE_AT_A_TIME:
+    with _guard(path):
         image = reader.Execute()
     return whole(region, sitk.GetArrayFromImage(image))
 
@@ -87,7 +92,7 @@ def _check_stream(path: str) -> None:
     start, compressed = _local_data(path)
     if not start or compressed is None:
         return
-    stream = zlib.decompressobj()
+    stream = zlib.decompressobj(wbits=47)  # zlib or gzip, as its header says
     with open(path, "rb") as file:
         file.seek(start)
         while not stream.eof:
