@@ -55,6 +55,38 @@ def compute(*collections: Any, label: str = "", progress: bool | None = None) ->
         raise
 
 
+def run(*collections: Any, label: str = "", progress: bool | None = None) -> None:
+    """Compute lazy collections for what their tasks do, such as storing blocks.
+
+    On a cluster each task is let go as soon as it is done. Results that waited on their workers for
+    the last one would be lost with a worker, and the work be done again: never finished, where the
+    workers live shorter than the whole takes.
+
+    >>> import dask.array as da
+    >>> run(da.ones(4).map_blocks(print, dtype=int, meta=da.ones(1)), progress=False)
+    [1. 1. 1. 1.]
+    """
+    client = _active_client()
+    if client is None:
+        compute(*collections, label=label, progress=progress)
+        return
+    from distributed import as_completed, futures_of
+
+    futures = futures_of(client.persist(list(collections)))
+    try:
+        with bar(len(futures), label, progress) as shown:
+            for batch in as_completed(futures).batches():
+                for future in batch:
+                    if future.status != "finished":
+                        future.result()  # raises what went wrong
+                    future.release()
+                    shown.update(1)
+    except BaseException:
+        # A traceback may keep the futures alive, and with them results and errors on the cluster.
+        client.cancel(futures)
+        raise
+
+
 @contextmanager
 def bar(total: int | None, label: str, progress: bool | None = None) -> Iterator[Any]:
     """A progress bar moved by hand (``.update(n)``), for work that is not a Dask graph.

@@ -101,7 +101,7 @@ def fill(
                     delayed = written[name].to_delayed()
                     work += [delayed[index] for index in indices if start <= index[0] < stop]
             if work:
-                watch.compute(*work, label="writing", progress=False if joined else progress)
+                watch.run(*work, label="writing", progress=False if joined else progress)
             shown.update(stop - start)
 
 

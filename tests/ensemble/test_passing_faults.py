@@ -65,7 +65,7 @@ def test_a_listing_that_fails_does_not_make_blocks_missing(store, monkeypatch):
         lambda: mks.validate_ensemble(store),
     ):
         with monkeypatch.context() as patched:
-            patched.setattr(location.os, "scandir", failing(os.scandir, stale, 1, "phase/c"))
+            patched.setattr(location.os, "scandir", failing(os.scandir, stale, 99, "phase/c"))
             with pytest.raises(OSError, match="Stale"):
                 call()
     with pytest.raises(DataError, match="differs"):

@@ -1,6 +1,10 @@
 """Create, open, append, resume: what comes out is what went in, whatever the chunks."""
 
+import os
+import signal
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import dask.array as da
 import numpy as np
@@ -461,6 +465,42 @@ def test_misaligned_data_are_written_window_by_window(tmp_path):
     ds = xr.Dataset({"phase": (("sample", "x", "y"), da.from_array(labels, chunks=(3, 2, 2)))})
     out = mks.create_ensemble(tmp_path / "e.zarr", ds, chunks={"sample": 2})
     np.testing.assert_array_equal(out.phase, labels)
+
+
+def _noted(block, log, block_info=None):
+    time.sleep(0.05)
+    with open(log, "a") as file:
+        file.write(f"{block_info[0]['chunk-location'][0]}\n")
+    return block
+
+
+def test_on_a_cluster_work_that_is_done_outlives_its_workers(tmp_path):
+    """Else nothing would ever be finished that takes longer than workers live."""
+    import distributed
+
+    n, log = 60, tmp_path / "log"
+    log.touch()
+    ones = da.ones((n, 4, 4), chunks=(1, 4, 4), dtype="uint8")
+    phase = da.map_blocks(_noted, ones, log=str(log), dtype="uint8", meta=np.empty((0, 0, 0), "u1"))
+    ds = xr.Dataset({"phase": (("sample", "x", "y"), phase)})
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    )
+    with cluster, distributed.Client(cluster) as client:
+        pids = client.run(os.getpid).values()
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(mks.create_ensemble, tmp_path / "e.zarr", ds)
+            while len(log.read_text().splitlines()) < n // 2:
+                assert not writing.done()
+                time.sleep(0.01)
+            time.sleep(0.1)  # for the client to hear of what is done
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            writing.result()
+        assert np.all(mks.open_ensemble(tmp_path / "e.zarr").phase == 1)
+    done = log.read_text().splitlines()
+    assert len(set(done)) == n
+    assert len(done) < n + 10  # what was under way, and what the client had not heard of yet
 
 
 def test_on_a_cluster_work_is_done_again_after_an_error(tmp_path):
