@@ -132,10 +132,28 @@ def read_block(
             out = np.empty((len(paths), *values.shape[1:]), dtype)
         for k, sample in enumerate(values):
             name = f"{path} (sample {inside[start] + k})" if source.many else path
-            out[start + k] = source.conversion(sample, name)
+            put(source.conversion(sample, name), out[start + k])
         start = stop
     assert out is not None
     return out
+
+
+def put(values: np.ndarray, target: np.ndarray) -> None:
+    """Copy ``values`` into ``target``; volumes that lie as z, y, x are turned plane by plane.
+
+    NumPy would take the voxels of a row from as many lines of the cache, which for lengths that are
+    powers of two displace each other: four to nine times slower at 64^3 to 256^3.
+
+    >>> values, target = np.arange(8).reshape(2, 2, 2).T, np.zeros((2, 2, 2), int)
+    >>> put(values, target); bool((values == target).all())
+    True
+    """
+    turned = values.ndim == 3 and values.T.flags.c_contiguous
+    if turned and values.shape[2] >= 16 and values.nbytes >= 1 << 18:
+        for y in range(values.shape[1]):
+            target[:, y] = np.ascontiguousarray(values[:, y].T).T
+    else:
+        target[...] = values
 
 
 def _window(positions: np.ndarray) -> slice:

@@ -17,6 +17,7 @@ from mksdask.ensemble import formats
 from mksdask.ensemble.export import export
 from mksdask.ensemble.formats import Options, RawLayout
 from mksdask.ensemble.ingest import ingest
+from mksdask.ensemble.sources import put
 from mksdask.errors import DataError
 
 # No two lengths agree, so no wrong order of axes goes unseen.
@@ -41,6 +42,16 @@ def test_npy(tmp_path):
     assert np.array_equal(read(tmp_path / "a.npy")[0], LABELS)
     np.save(tmp_path / "f.npy", np.asfortranarray(LABELS))
     assert np.array_equal(read(tmp_path / "f.npy")[0], LABELS)
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 64), (16, 130, 128), (15, 140, 128), (70, 61, 67)])
+@pytest.mark.parametrize("kind", ["u1", "f8"])
+def test_volumes_are_turned_voxel_by_voxel(shape, kind):
+    values = np.random.default_rng(0).integers(0, 255, shape).astype(kind).T
+    for given in (values, np.ascontiguousarray(values), values[..., None]):
+        target = np.empty(given.shape, kind)
+        put(given, target)
+        assert np.array_equal(target, given)
 
 
 def test_npz_by_name(tmp_path):
