@@ -133,8 +133,7 @@ def load_model(store: Store, *, storage_options: Mapping[str, Any] | None = None
     while True:
         document = _checked(place)
         try:
-            path = document["commit"]
-            arrays = {name: _read(place, f"{path}/{name}") for name in document["arrays"]}
+            arrays = {name: _read(place, document["commit"], name) for name in document["arrays"]}
             kind = document["kind"]
             found = getattr(importlib.import_module(KINDS[kind]), kind)
             return found.from_saved(document["model"], arrays)
@@ -165,10 +164,10 @@ def _checked(place: Location) -> dict[str, Any]:
     return document
 
 
-def _read(place: Location, path: str) -> np.ndarray:
-    array = place.array(path)
+def _read(place: Location, commit: str, name: str) -> np.ndarray:
+    array = place.array(f"{commit}/{name}")
     if blocks.all_blocks(array) - blocks.existing_blocks(place, array):
-        raise DataError(f"a part of {path} is missing")
+        raise DataError(f"a part of {name} is missing")
     return np.asarray(array[...])
 
 

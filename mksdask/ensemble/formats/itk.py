@@ -31,8 +31,7 @@ def _guard(path: str) -> AbstractContextManager[Any]:
 def probe(path: str, options: Options) -> Info:
     """Shape, type and spacing from the header."""
     sitk = _sitk()
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(path)
+    reader = _reader(sitk, path)
     with _guard(path):
         reader.ReadImageInformation()
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
@@ -56,10 +55,9 @@ def probe(path: str, options: Options) -> Info:
 def read(path: str, options: Options, region: Region = None) -> np.ndarray:
     """The values."""
     sitk = _sitk()
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(path)
     if path.lower().endswith(".mha"):
         _check_stream(path)
+    reader = _reader(sitk, path)
     with _guard(path):
         image = reader.Execute()
     return whole(region, sitk.GetArrayFromImage(image))
@@ -115,6 +113,12 @@ def _local_data(path: str) -> tuple[int, int | None]:
     compressed = fields.get(b"CompressedData", b"").lower() == b"true"
     length = int(fields.get(b"CompressedDataSize", 0)) if compressed else None
     return header.index(b"\n", len(head) + len(mark)) + 1, length
+
+
+def _reader(sitk: Any, path: str) -> Any:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(path)
+    return reader
 
 
 def _sitk() -> Any:
